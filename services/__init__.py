@@ -1,0 +1,1 @@
+"""Valor's services, one folder each; `chassis` is what they share."""

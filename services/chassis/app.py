@@ -1,0 +1,76 @@
+"""The life of a process: settings, logs, probes, serve until told to stop, drain, exit code."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
+
+import uvloop
+
+from services.chassis import logs, metrics, settings, tracing
+from services.chassis.errors import SettingsError
+from services.chassis.health import Health
+
+S = TypeVar("S", bound=settings.ProcessSettings)
+Serve = Callable[[S, Health], AbstractAsyncContextManager[str]]
+"""Serves until the block ends and yields its address; leaving the block drains."""
+
+log = logs.get()
+
+
+def main(name: str, kind: type[S], serve: Serve[S]) -> None:
+    """Run one service as a process of its own; never returns.
+
+    Exit codes: 0 told to stop, 1 a fault, 2 a setting is missing or wrong.
+    """
+    try:
+        loaded = settings.load(kind)
+        logs.setup(loaded.log_level)
+        uvloop.run(_run(name, loaded, serve))
+    except SettingsError as error:
+        sys.exit(_complain(str(error)))
+
+
+def _complain(sentence: str) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return 2
+
+
+async def _run(name: str, loaded: S, serve: Serve[S]) -> None:
+    stop = stop_signal(with_parent=loaded.stop_with_parent)
+    async with process(name, loaded) as health, serve(loaded, health) as address:
+        log.info("serving", service=name, address=address)
+        await stop.wait()
+        log.info("stopping", service=name)
+    log.info("stopped", service=name)
+
+
+@asynccontextmanager
+async def process(name: str, loaded: settings.ProcessSettings) -> AsyncIterator[Health]:
+    """What every process has once, however many services it runs: traces, a metrics port, a health port."""
+    tracing.setup(name)
+    tune_memory()
+    health = Health()
+    with metrics.serve(loaded.metrics):
+        async with health.serve(loaded.health):
+            yield health
+
+
+def stop_signal(*, with_parent: bool = False) -> asyncio.Event:
+    """An event that SIGTERM and Ctrl-C set; `with_parent`: also the end of standard input, as when the parent dies."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+    return stop
+
+
+def tune_memory() -> None:
+    """Collect garbage less often: what start-up made stays, and a turn's objects mostly die by reference count."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -1,0 +1,62 @@
+"""A gRPC server with limits, an interceptor around every call, reflection, and a drain."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from grpc_reflection.v1alpha import reflection
+
+from services.chassis.errors import SettingsError
+from services.chassis.health import Health
+from services.chassis.interceptor import Interceptor
+from services.chassis.settings import ProcessSettings
+
+MAX_MESSAGE = 8 << 20
+"""Bytes. A turn's history and checkpoints fit; a picture does not belong into a call."""
+
+CONCURRENCY = 20_000
+"""Calls under way at most; twice the live turns that one machine is built for."""
+
+OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One gRPC service that a server offers."""
+
+    name: str
+    """The full name, e.g. "valor.pipeline.v1.PipelineService"."""
+    register: Callable[[grpc.aio.Server], None]
+
+
+@asynccontextmanager
+async def serve(
+    service: Service, settings: ProcessSettings, health: Health, *, grace: float = 5.0
+) -> AsyncIterator[str]:
+    """Serve until the block ends; yields the address. NOT_SERVING comes before the drain of `grace` seconds.
+
+    Raises:
+        SettingsError: The address cannot be listened on.
+    """
+    interceptor = Interceptor(settings.token.get_secret_value())
+    server = grpc.aio.server(interceptors=[interceptor], options=OPTIONS, maximum_concurrent_rpcs=CONCURRENCY)
+    service.register(server)
+    reflection.enable_server_reflection([service.name, reflection.SERVICE_NAME], server)
+    try:
+        port = server.add_insecure_port(settings.listen)
+    except RuntimeError:
+        raise SettingsError(f"Cannot listen on {settings.listen}: the address is taken or not ours.") from None
+    await server.start()
+    await health.set(service.name, serving=True)
+    try:
+        yield f"{settings.listen.rpartition(':')[0]}:{port}"
+    finally:
+        await health.set(service.name, serving=False)
+        await server.stop(grace)

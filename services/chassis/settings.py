@@ -1,0 +1,77 @@
+"""Settings come from the environment, once, typed and frozen; what is wrong is one sentence that names it."""
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.chassis import logs
+from services.chassis.errors import SettingsError
+
+S = TypeVar("S", bound="ProcessSettings")
+
+
+def shared(name: str) -> AliasChoices:
+    """The environment name of a setting that all services read alike, whatever their own prefix."""
+    return AliasChoices(name)
+
+
+class ProcessSettings(BaseSettings):
+    """What every service reads. A service's own settings carry its name as prefix."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    data: Path = Field(default=Path("data"), validation_alias=shared("VALOR_DATA"))
+    """The data folder; every service keeps its own file in it."""
+
+    token: SecretStr = Field(validation_alias=shared("VALOR_TOKEN"), min_length=16)
+    """The run's secret: whoever calls a service on loopback shows it."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias=shared("VALOR_LOG_LEVEL"))
+
+    listen: str = "127.0.0.1:0"
+    """Where the service takes calls; port 0 lets the system choose."""
+
+    health: str = Field("127.0.0.1:0", validation_alias=shared("VALOR_HEALTH"))
+    """Where the process answers health probes, in plaintext."""
+
+    metrics: str = Field("127.0.0.1:0", validation_alias=shared("VALOR_METRICS"))
+    """Where the process shows its metrics."""
+
+    stop_with_parent: bool = Field(default=False, validation_alias=shared("VALOR_STOP_WITH_PARENT"))
+    """Stop at the end of standard input, so that no process outlives the one that started it."""
+
+
+def load(kind: type[S]) -> S:
+    """Read and check the settings; secrets are made known to the logs, which mask them.
+
+    Raises:
+        SettingsError: Something is missing or wrong; the text is one sentence that names it.
+    """
+    try:
+        settings = kind()
+    except ValidationError as error:
+        raise SettingsError(_sentence(kind, error.errors(include_url=False, include_input=False)[0])) from None
+    for value in settings.__dict__.values():
+        if isinstance(value, SecretStr):
+            logs.hide(value.get_secret_value())
+    return settings
+
+
+def environment_name(kind: type[BaseSettings], field: str) -> str:
+    """The environment variable that a field is read from."""
+    alias = kind.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return f"{kind.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _sentence(kind: type[BaseSettings], problem: ErrorDetails) -> str:
+    where = str(problem["loc"][0]) if problem["loc"] else ""
+    name = environment_name(kind, where) if where in kind.model_fields else where
+    if problem["type"] == "missing":
+        return f"{name} is not set."
+    text = problem["msg"].removeprefix("Value error, ")
+    return f"{name} is wrong: {text[:1].lower()}{text[1:].rstrip('.')}." if name else f"{text.rstrip('.')}."

@@ -1,0 +1,1 @@
+"""The schema of people, revision by revision. Revisions only expand."""
