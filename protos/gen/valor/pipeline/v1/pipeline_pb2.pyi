@@ -123,8 +123,8 @@ class _TurnStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TurnState.V
     TURN_STATE_CANCELLED: _TurnState.ValueType  # 6
 
 class TurnState(_TurnState, metaclass=_TurnStateEnumTypeWrapper):
-    """Legal: waiting → running → answering → done; waiting, running → cancelled; running, answering → failed;
-    failed → waiting by replay.
+    """Legal: waiting → running → answering → done; running → waiting (handed over); waiting, running → cancelled;
+    running → failed; failed → waiting (replayed).
     """
 
 TURN_STATE_UNSPECIFIED: TurnState.ValueType  # 0
@@ -182,6 +182,7 @@ class SubmitMessageRequest(_message.Message):
     ENTITIES_FIELD_NUMBER: _builtins.int
     REPLY_TO_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     SEND_TIME_FIELD_NUMBER: _builtins.int
+    EDITED_FIELD_NUMBER: _builtins.int
     chat_type: Global___ChatType.ValueType
     chat_title: _builtins.str
     message_id: _builtins.int
@@ -192,6 +193,8 @@ class SubmitMessageRequest(_message.Message):
     text: _builtins.str
     reply_to_message_id: _builtins.int
     """0 = no reply."""
+    edited: _builtins.bool
+    """The channel saw an edit. An edit of a message that was never submitted is ignored."""
     @_builtins.property
     def account(self) -> _common_pb2.Account: ...
     @_builtins.property
@@ -217,10 +220,11 @@ class SubmitMessageRequest(_message.Message):
         entities: _abc.Iterable[_common_pb2.Entity] | None = ...,
         reply_to_message_id: _builtins.int = ...,
         send_time: _timestamp_pb2.Timestamp | None = ...,
+        edited: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "send_time", b"send_time", "sender", b"sender"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "chat_title", b"chat_title", "chat_type", b"chat_type", "entities", b"entities", "kind", b"kind", "message_id", b"message_id", "reply_to_message_id", b"reply_to_message_id", "send_time", b"send_time", "sender", b"sender", "text", b"text", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "chat_title", b"chat_title", "chat_type", b"chat_type", "edited", b"edited", "entities", b"entities", "kind", b"kind", "message_id", b"message_id", "reply_to_message_id", b"reply_to_message_id", "send_time", b"send_time", "sender", b"sender", "text", b"text", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -362,6 +366,7 @@ class Part(_message.Message):
     REPLY_TO_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     TARGET_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     POSSIBLY_SENT_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     part_id: _builtins.str
     turn_id: _builtins.str
     kind: Global___PartKind.ValueType
@@ -374,6 +379,8 @@ class Part(_message.Message):
     """The message to edit or to react to."""
     possibly_sent: _builtins.bool
     """True: it may have been sent before; look it up before sending."""
+    traceparent: _builtins.str
+    """W3C trace context of the turn."""
     @_builtins.property
     def address(self) -> _common_pb2.Address: ...
     @_builtins.property
@@ -391,10 +398,11 @@ class Part(_message.Message):
         reply_to_message_id: _builtins.int = ...,
         target_message_id: _builtins.int = ...,
         possibly_sent: _builtins.bool = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "entities", b"entities", "kind", b"kind", "part_id", b"part_id", "possibly_sent", b"possibly_sent", "random_id", b"random_id", "reply_to_message_id", b"reply_to_message_id", "target_message_id", b"target_message_id", "text", b"text", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "entities", b"entities", "kind", b"kind", "part_id", b"part_id", "possibly_sent", b"possibly_sent", "random_id", b"random_id", "reply_to_message_id", b"reply_to_message_id", "target_message_id", b"target_message_id", "text", b"text", "traceparent", b"traceparent", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

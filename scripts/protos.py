@@ -1,0 +1,35 @@
+"""Generates `protos/gen` from the contracts: messages, stubs and their types."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).parents[1]
+PROTOS = ROOT / "protos"
+
+
+def generate(target: Path) -> None:
+    """Write the generated code of every contract below `target`."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # protoc looks for its plugins
+    files = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("valor/**/*.proto"))
+    kinds = ("python_out", "mypy_out", "grpc_python_out", "mypy_grpc_out=async_only")
+    outputs = [f"--{kind}{':' if '=' in kind else '='}{target}" for kind in kinds]
+    if protoc.main(["protoc", f"-I{PROTOS}", f"-I{protoc_include()}", *outputs, *files]) != 0:
+        sys.exit(1)
+    (target / "valor" / "py.typed").touch()
+
+
+def protoc_include() -> Path:
+    """Where the well-known types stand."""
+    return Path(protoc.__file__).parent / "_proto"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as fresh:
+        generate(Path(fresh))
+        shutil.rmtree(PROTOS / "gen" / "valor", ignore_errors=True)
+        shutil.copytree(Path(fresh) / "valor", PROTOS / "gen" / "valor")
