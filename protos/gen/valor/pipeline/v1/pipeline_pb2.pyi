@@ -124,7 +124,7 @@ class _TurnStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TurnState.V
 
 class TurnState(_TurnState, metaclass=_TurnStateEnumTypeWrapper):
     """Legal: waiting → running → answering → done; running → waiting (handed over); waiting, running → cancelled;
-    running → failed; failed → waiting (replayed).
+    running, answering → failed; failed → waiting (replayed).
     """
 
 TURN_STATE_UNSPECIFIED: TurnState.ValueType  # 0
@@ -547,11 +547,14 @@ class Turn(_message.Message):
     ANSWER_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     ANSWER_MESSAGE_IDS_FIELD_NUMBER: _builtins.int
+    SETTLED_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     message_id: _builtins.int
     state: Global___TurnState.ValueType
     reason: _builtins.str
     """Why it failed; stable, UPPER_SNAKE."""
+    settled: _builtins.bool
+    """Nothing of what the turn says is on its way any more."""
     @_builtins.property
     def account(self) -> _common_pb2.Account: ...
     @_builtins.property
@@ -585,10 +588,11 @@ class Turn(_message.Message):
         answer_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         answer_message_ids: _abc.Iterable[_builtins.int] | None = ...,
+        settled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "account", b"account", "address", b"address", "answer_time", b"answer_time", "end_time", b"end_time", "start_time", b"start_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "account", b"account", "address", b"address", "answer_message_ids", b"answer_message_ids", "answer_time", b"answer_time", "end_time", b"end_time", "message_id", b"message_id", "reason", b"reason", "start_time", b"start_time", "state", b"state", "turn_id", b"turn_id", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept_time", b"accept_time", "account", b"account", "address", b"address", "answer_message_ids", b"answer_message_ids", "answer_time", b"answer_time", "end_time", b"end_time", "message_id", b"message_id", "reason", b"reason", "settled", b"settled", "start_time", b"start_time", "state", b"state", "turn_id", b"turn_id", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

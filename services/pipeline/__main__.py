@@ -1,0 +1,77 @@
+"""Starts the pipeline: settings → store, agent, people → use cases → servicer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.chassis import app, client, server
+from services.chassis.client import Caller
+from services.chassis.database import Database
+from services.chassis.health import Health
+from services.pipeline import migrations
+from services.pipeline.adapters.agent import GrpcAgent
+from services.pipeline.adapters.markdown import MarkdownRenderer
+from services.pipeline.adapters.people import GrpcPeople
+from services.pipeline.adapters.store import SqlStore
+from services.pipeline.dispatch import Dispatcher
+from services.pipeline.follow import Followers
+from services.pipeline.gate import Pace
+from services.pipeline.model import Limits
+from services.pipeline.orchestrate import Orchestrator
+from services.pipeline.respond import Responder
+from services.pipeline.servicer import PipelineServicer, service
+from services.pipeline.settings import Settings
+from services.pipeline.stage import Stage
+from services.pipeline.submit import Submit
+
+GRACE = 3.0
+"""Seconds that running turns get at the end; the rest goes on from its checkpoints at the next start."""
+
+
+@asynccontextmanager
+async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
+    """Serve until the block ends; yields the address."""
+    token = settings.token.get_secret_value()
+    async with (
+        Database.open(settings.data / "pipeline.db", migrations) as database,
+        client.connect(settings.agent_address, token) as agent,
+        client.connect(settings.people_address, token) as people,
+        _house(settings, database, agent, people) as servicer,
+        server.serve(service(servicer), settings, health) as address,
+    ):
+        yield address
+
+
+@asynccontextmanager
+async def _house(
+    settings: Settings, database: Database, to_agent: Caller, to_people: Caller
+) -> AsyncIterator[PipelineServicer]:
+    burst = max(1, int(settings.rate_per_minute))
+    store = SqlStore(database, Pace(settings.rate_per_minute, burst))
+    agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
+    people, renderer, followers = GrpcPeople(to_people), MarkdownRenderer(), Followers(store)
+    stage = Stage(followers, store, renderer)
+    orchestrator = Orchestrator(store, agent, stage, Limits(), settings.turn_seconds)
+    responder = Responder(
+        store=store,
+        people=people,
+        orchestrator=orchestrator,
+        stage=stage,
+        renderer=renderer,
+        groups=settings.listed(),
+    )
+    dispatcher = Dispatcher(store, responder.run, settings.capacity)
+    database.listen("lanes", dispatcher.look_at)
+    database.listen("revoked", dispatcher.revoke)
+    database.listen("parts", followers.look_at)
+    await store.reclaim()
+    async with asyncio.TaskGroup() as tasks:
+        loops = [tasks.create_task(loop) for loop in (stage.play(), dispatcher.poll(), dispatcher.claim())]
+        yield PipelineServicer(Submit(store, people, renderer, settings.listed()), store, followers)
+        await dispatcher.stop(GRACE)
+        for loop in loops:
+            loop.cancel()
+
+
+if __name__ == "__main__":
+    app.main("pipeline", Settings, serve)

@@ -1,0 +1,1 @@
+"""The outside systems of the pipeline: its tables, the agent, people, Markdown."""

@@ -1,0 +1,120 @@
+"""The agent, as the pipeline asks it: one bidirectional stream per attempt."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.chassis.client import Caller, translated
+from services.chassis.signing import sign
+from services.pipeline.model import Checkpoint, Question, Said, Turn, Usage
+from services.pipeline.ports import AgentEvent, HostCall, Output, Step, Text
+from valor.agent.v1 import agent_pb2 as pb
+from valor.agent.v1 import agent_pb2_grpc as rpc
+from valor.common.v1 import common_pb2 as common
+
+
+class GrpcAgent:
+    """`ports.Agent` over gRPC. `seconds`: how long a scope holds; a turn takes no longer."""
+
+    def __init__(self, caller: Caller, scope_key: bytes, seconds: float) -> None:
+        self._caller, self._key, self._seconds = caller, scope_key, seconds
+        self._stub = rpc.AgentServiceStub(caller.channel)
+
+    @asynccontextmanager
+    async def run(self, question: Question) -> "AsyncIterator[GrpcRun]":
+        """Begin an attempt; leaving the block cancels what still runs."""
+        call = self._stub.RunTurn(timeout=self._seconds, metadata=self._caller.metadata())
+        try:
+            with translated():
+                await call.write(pb.RunTurnRequest(start=self._start(question)))
+            yield GrpcRun(call)
+        finally:
+            call.cancel()
+
+    def _start(self, question: Question) -> pb.Start:
+        message = question.turn.message
+        return pb.Start(
+            turn_id=str(question.turn.turn_id),
+            scope=self._scope(question.turn, question.rights),
+            question=_said(Said(message.sender.name, question.text, message.send_time)),
+            reply_to=None if question.reply_to is None else _said(question.reply_to),
+            history=[_said(said) for said in question.history],
+            group=message.chat_type != "private",
+            checkpoints=[checkpoint.data for checkpoint in question.checkpoints],
+            limits=pb.Limits(
+                steps=question.limits.steps,
+                tool_calls=question.limits.tool_calls,
+                equal_calls=question.limits.equal_calls,
+            ),
+        )
+
+    def _scope(self, turn: Turn, rights: tuple[str, ...]) -> common.SignedScope:
+        account, address = turn.message.account, turn.message.address
+        scope = common.Scope(
+            turn_id=str(turn.turn_id),
+            person_id=turn.person_id,
+            account=common.Account(channel=account.channel, account_id=account.account_id, username=account.username),
+            address=common.Address(chat_id=address.chat_id, topic_id=address.topic_id),
+            rights=rights,
+            expire_time=timestamp(time.time() + self._seconds),
+        ).SerializeToString()
+        return common.SignedScope(scope=scope, signature=sign(self._key, scope))
+
+
+class GrpcRun:
+    """`ports.Run` over one stream."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    async def __aiter__(self) -> AsyncIterator[AgentEvent]:
+        """What happens, until the stream ends."""
+        with translated():
+            async for response in self._call:
+                event = _event(response)
+                if event is not None:
+                    yield event
+
+    async def acknowledge(self, step: int) -> None:
+        """The step is kept."""
+        with translated():
+            await self._call.write(pb.RunTurnRequest(ack=pb.Ack(step=step)))
+
+    async def answer(self, call: HostCall, content: str) -> None:
+        """The result of a host call."""
+        result = pb.HostResult(step=call.step, index=call.index, content=content)
+        with translated():
+            await self._call.write(pb.RunTurnRequest(host_result=result))
+
+
+def _event(response: pb.RunTurnResponse) -> AgentEvent | None:
+    match response.WhichOneof("event"):
+        case "delta":
+            return Text(response.delta.text, response.delta.restart)
+        case "step":
+            return Step(Checkpoint(response.step.step, response.step.checkpoint, _usage(response.step.usage)))
+        case "host_call":
+            call = response.host_call
+            return HostCall(call.step, call.index, call.name, call.arguments)
+        case "output":
+            return Output(response.output.text, _usage(response.output.usage))
+        case _:
+            return None  # tool events: nothing is shown of them
+
+
+def _usage(usage: common.Usage) -> Usage:
+    return Usage(usage.requests, usage.input_tokens, usage.output_tokens, usage.tool_calls)
+
+
+def _said(said: Said) -> pb.Said:
+    return pb.Said(speaker=said.speaker, text=said.text, send_time=timestamp(said.send_time))
+
+
+def timestamp(seconds: float) -> Timestamp:
+    """A protobuf timestamp of epoch seconds."""
+    stamp = Timestamp()
+    stamp.FromMicroseconds(int(seconds * 1e6))
+    return stamp

@@ -1,0 +1,46 @@
+"""What was said."""
+
+import re
+
+from services.chassis.writer import Row
+from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store.table import Table
+from services.pipeline.model import Account, Address, Message, Said
+
+
+class HistoryTable(Table):
+    """`ports.History` on SQL."""
+
+    async def before(self, message: Message, limit: int) -> list[Said]:
+        """What was said in the lane before a message, oldest first, answers behind their questions."""
+        query = (
+            f"SELECT * FROM chat_history WHERE {rows.LANE} AND order_key < :order AND NOT deleted AND message != ''"
+            " ORDER BY order_key DESC, direction DESC, id DESC LIMIT :limit"
+        )
+        parameters = {**rows.lane(message.account, message.address), "order": message.message_id, "limit": limit}
+        found = await self._database.read(lambda tx: tx.all(query, **parameters))
+        return [_said(row) for row in reversed(found)]
+
+    async def said(self, account: Account, chat_id: int, message_id: int) -> Said | None:
+        """One message, if it is known and not deleted."""
+        query = f"SELECT * FROM chat_history WHERE {rows.CHAT} AND message_id = :message AND NOT deleted"
+        found = await self._database.read(lambda tx: tx.one(query, **rows.chat(account, chat_id), message=message_id))
+        return None if found is None else _said(found)
+
+    async def search(self, account: Account, address: Address, query: str, limit: int) -> list[Said]:
+        """What was said in a chat and topic with these words, best first."""
+        words = re.findall(r"\w+", query)
+        if not words:
+            return []
+        match = " OR ".join(f'"{word}"*' for word in words)
+        sql = (
+            "SELECT h.* FROM chat_words w JOIN chat_history h ON h.id = w.rowid"
+            f" WHERE chat_words MATCH :match AND {rows.LANE} AND NOT deleted ORDER BY rank LIMIT :limit"
+        )
+        parameters = {**rows.lane(account, address), "match": match, "limit": limit}
+        return [_said(row) for row in await self._database.read(lambda tx: tx.all(sql, **parameters))]
+
+
+def _said(row: Row) -> Said:
+    speaker = "" if row["direction"] == "out" else row["user_name"] or f"user {row['user_id']}"
+    return Said(speaker, row["message"], row["timestamp"])

@@ -1,0 +1,206 @@
+"""Messages coming in: kept once, with the turn they ask for."""
+
+from collections.abc import Sequence
+
+from services.chassis import tracing
+from services.chassis.writer import Row, Transaction
+from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store.table import Table
+from services.pipeline.commands import stopped
+from services.pipeline.model import Account, ChatType, Disposition, Draft, Message, PartKind, State
+from services.pipeline.ports import Admission, Person
+
+NOTICE = "You are writing faster than I can take it. I will answer everything, in order, just more slowly."
+NOTICE_SECONDS = 60.0
+"""A flood is told of this often at most."""
+
+Outcome = tuple[Disposition, int | None]
+
+
+class MessageTable(Table):
+    """`ports.Messages` on SQL."""
+
+    async def accept(self, message: Message, admission: Admission) -> Outcome:
+        """Keep the message and its turn, once."""
+        return await self._database.write(lambda tx: self._accept(tx, message, admission))
+
+    def _accept(self, tx: Transaction, message: Message, admission: Admission) -> Outcome:
+        known = _find(tx, message)
+        if known is not None:
+            return self._again(tx, known, message)
+        if message.edited:
+            return Disposition.IGNORED, None
+        history_id = _insert(tx, message, admission)
+        if admission.disposition is Disposition.CONTEXT:
+            return Disposition.CONTEXT, None
+        if admission.at_once is not None:
+            turn_id = self._answer_at_once(tx, history_id, message, admission.person, admission.at_once)
+            return admission.disposition, turn_id
+        return admission.disposition, self._queue(tx, history_id, message, admission.person)
+
+    def _queue(self, tx: Transaction, history_id: int, message: Message, person: Person) -> int:
+        now = self._clock()
+        not_before, noticed = self._admit(tx, person.person_id or message.key, now)
+        turn_id = _insert_turn(tx, history_id, message, person, state=State.WAITING, now=now, not_before=not_before)
+        if noticed:
+            rows.insert_text(tx, turn_id, message.lane, Draft(NOTICE), kind=PartKind.TEXT, now=now)
+        tx.notify("lanes", message.lane)
+        return turn_id
+
+    def _admit(self, tx: Transaction, person_id: str, now: float) -> tuple[float, bool]:
+        """From when on the person's message may be worked on, and whether the person has to be told of a delay."""
+        row = tx.one("SELECT arrival, notice_time FROM rate WHERE person_id = :id", id=person_id)
+        arrival, notice_time = (row["arrival"], row["notice_time"]) if row is not None else (0.0, 0.0)
+        not_before, arrival = self._pace.admit(arrival, now)
+        tell = not_before > now and notice_time < now - NOTICE_SECONDS
+        tx.run(
+            "INSERT INTO rate (person_id, arrival, notice_time) VALUES (:id, :arrival, :notice)"
+            " ON CONFLICT (person_id) DO UPDATE SET arrival = :arrival, notice_time = :notice",
+            id=person_id,
+            arrival=arrival,
+            notice=now if tell else notice_time,
+        )
+        return not_before, tell
+
+    def _answer_at_once(self, tx: Transaction, history_id: int, message: Message, person: Person, words: Draft) -> int:
+        now = self._clock()
+        turn_id = _insert_turn(tx, history_id, message, person, state=State.ANSWERING, now=now, not_before=now)
+        rows.insert_answer(tx, turn_id, [words], now)
+        return turn_id
+
+    def _again(self, tx: Transaction, known: Row, message: Message) -> Outcome:
+        """A repeat, or an edit: another content under a higher version."""
+        first = Disposition(known["disposition"]), known["turn_id"]
+        entities = rows.dump_entities(message.entities)
+        if message.version <= known["version"] or first[0] is Disposition.PAIRING:
+            return first
+        if (message.text, entities) == (known["message"], known["entities"]):
+            return first
+        tx.run(
+            "UPDATE chat_history SET message = :text, entities = :entities, version = :version WHERE id = :id",
+            text=message.text,
+            entities=entities,
+            version=message.version,
+            id=known["id"],
+        )
+        self._restart(tx, known)
+        return Disposition.EDITED, known["turn_id"]
+
+    def _restart(self, tx: Transaction, known: Row) -> None:
+        """The question of a running turn has changed: what was thought about the old one is void."""
+        if known["state"] != State.RUNNING:
+            return
+        for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=known["turn_id"]):
+            tx.run("UPDATE turns SET fence = fence + 1 WHERE id = :id", id=turn["id"])
+            tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
+            tx.notify("revoked", turn["id"])
+            tx.notify("lanes", turn["lane"])
+
+    async def stop(self, message: Message, person: Person) -> Outcome:
+        """Cancel what runs and waits in the message's lane, and say so; once."""
+
+        def change(tx: Transaction) -> Outcome:
+            known = _find(tx, message)
+            if known is not None or message.edited:
+                return Disposition.ACTED, known["turn_id"] if known is not None else None
+            now = self._clock()
+            count = _cancel(tx, "lane = :lane", now, lane=message.lane)
+            history_id = _insert(tx, message, Admission(Disposition.ACTED, person))
+            return Disposition.ACTED, self._answer_at_once(tx, history_id, message, person, Draft(stopped(count)))
+
+        return await self._database.write(change)
+
+    async def delete(self, account: Account, chat_id: int, message_ids: Sequence[int]) -> int:
+        """Mark messages as deleted and cancel what waits or runs for them."""
+        where = rows.CHAT if chat_id else f"channel = :channel AND account_id = :account AND chat_type != '{_OWN_IDS}'"
+
+        def change(tx: Transaction) -> int:
+            return sum(self._delete(tx, where, rows.chat(account, chat_id), message_id) for message_id in message_ids)
+
+        return await self._database.write(change)
+
+    def _delete(self, tx: Transaction, where: str, parameters: dict[str, object], message_id: int) -> int:
+        found = tx.all(
+            f"UPDATE chat_history SET deleted = 1 WHERE {where} AND message_id = :message RETURNING id",
+            **parameters,
+            message=message_id,
+        )
+        for row in found:
+            _cancel(tx, "history_id = :id", self._clock(), id=row["id"])
+        return len(found)
+
+    async def is_ours(self, account: Account, chat_id: int, message_id: int) -> bool:
+        """A message of this chat was written by us."""
+        query = f"SELECT 1 FROM chat_history WHERE {rows.CHAT} AND message_id = :message AND direction = 'out'"
+        found = await self._database.read(lambda tx: tx.value(query, **rows.chat(account, chat_id), message=message_id))
+        return found is not None
+
+
+_OWN_IDS = ChatType.SUPERGROUP
+"""Message ids of these chats are their own; those of all others come from one sequence per account."""
+
+
+def _find(tx: Transaction, message: Message) -> Row | None:
+    return tx.one(
+        "SELECT h.id, h.version, h.message, h.entities, h.disposition, t.id AS turn_id, t.state FROM chat_history h"
+        f" LEFT JOIN turns t ON t.history_id = h.id WHERE {rows.CHAT} AND message_id = :message",
+        **rows.chat(message.account, message.address.chat_id),
+        message=message.message_id,
+    )
+
+
+def _insert(tx: Transaction, message: Message, admission: Admission) -> int:
+    history_id: int = tx.value(
+        "INSERT INTO chat_history (channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title,"
+        " message_id, version, order_key, direction, disposition, user_id, user_name, message_type, message, entities,"
+        " reply_to, timestamp) VALUES (:channel, :account, :account_name, :chat, :topic, :chat_type, :title, :message,"
+        " :version, :message, 'in', :disposition, :user, :name, :kind, :text, :entities, :reply, :time) RETURNING id",
+        **rows.lane(message.account, message.address),
+        account_name=message.account.username,
+        chat_type=message.chat_type,
+        title=message.chat_title,
+        message=message.message_id,
+        version=message.version,
+        disposition=admission.disposition,
+        user=message.sender.user_id,
+        name=message.sender.name,
+        kind=message.kind,
+        text=message.text if admission.keep_text else "",
+        entities=rows.dump_entities(message.entities if admission.keep_text else ()),
+        reply=message.reply_to,
+        time=message.send_time,
+    )
+    return history_id
+
+
+def _insert_turn(
+    tx: Transaction, history_id: int, message: Message, person: Person, *, state: State, now: float, not_before: float
+) -> int:
+    turn_id: int = tx.value(
+        "INSERT INTO turns (history_id, lane, order_key, state, not_before, person_id, role, trace, accept_time)"
+        " VALUES (:history, :lane, :order, :state, :not_before, :person, :role, :trace, :now) RETURNING id",
+        history=history_id,
+        lane=message.lane,
+        order=message.message_id,
+        state=state,
+        not_before=not_before,
+        person=person.person_id,
+        role=person.role,
+        trace=tracing.traceparent(),
+        now=now,
+    )
+    return turn_id
+
+
+def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> int:
+    """Cancel turns; a preview that stands says so, and whoever runs them is told."""
+    cancelled = rows.move(tx, State.CANCELLED, where, now=now, **parameters)
+    for turn in cancelled:
+        preview = tx.value("SELECT id FROM parts WHERE turn_id = :id AND kind = 'preview'", id=turn["id"])
+        if preview is not None:
+            said = Draft(stopped(1))
+            rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview)
+        tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
+        tx.notify("revoked", turn["id"])
+        tx.notify("lanes", turn["lane"])
+    return len(cancelled)

@@ -1,0 +1,132 @@
+"""What is to be sent, and what was received."""
+
+from collections.abc import Iterable
+
+from services.chassis.writer import Row, Transaction
+from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store.table import Table
+from services.pipeline.adapters.store.turns import bury
+from services.pipeline.model import Account, Draft, Part, PartKind, State, Turn
+
+_OPEN = "receipt_id IS NULL AND error IS NULL"
+_DUE = (
+    "SELECT p.*, preview.receipt_id AS target_receipt FROM parts p"
+    " LEFT JOIN parts preview ON preview.id = p.target_part"
+    " WHERE {where} AND p.receipt_id IS NULL AND p.error IS NULL AND (p.kind = 'reaction' OR NOT EXISTS ("
+    "SELECT 1 FROM parts e WHERE e.lane = p.lane AND e.id < p.id AND e.kind != 'reaction'"
+    " AND e.receipt_id IS NULL AND e.error IS NULL)) ORDER BY p.id"
+)
+"""First in, first out per lane: a part is due when nothing before it in its lane is open. Reactions hold nothing up."""
+
+
+class PartTable(Table):
+    """`ports.Parts` on SQL."""
+
+    async def due(self, account: Account, lanes: Iterable[str] | None) -> list[Part]:
+        """Per lane the first text without a receipt, and the wished-for reactions."""
+        wanted = None if lanes is None else list(lanes)
+        prefix = f"{account.channel}:{account.account_id}:"
+
+        def query(tx: Transaction) -> list[Row]:
+            if wanted is None:
+                where = _DUE.format(where="p.lane >= :low AND p.lane < :high")
+                return tx.all(where, low=prefix, high=f"{prefix}~")
+            return [row for lane in wanted for row in tx.all(_DUE.format(where="p.lane = :lane"), lane=lane)]
+
+        return [rows.part_of(row) for row in await self._database.read(query)]
+
+    async def add_preview(self, turn: Turn, draft: Draft) -> None:
+        """A message that shows the beginning of an answer; a turn has one at most."""
+
+        def change(tx: Transaction) -> None:
+            held = "SELECT 1 FROM turns WHERE id = :id AND fence = :fence AND state = 'running'"
+            if tx.value(held, id=turn.turn_id, fence=turn.fence) is None or _preview(tx, turn.turn_id) is not None:
+                return
+            rows.insert_text(
+                tx,
+                turn.turn_id,
+                turn.message.lane,
+                draft,
+                kind=PartKind.PREVIEW,
+                now=self._clock(),
+                reply_to=turn.message.message_id,
+            )
+
+        await self._database.write(change)
+
+    async def preview_id(self, turn: Turn) -> int:
+        """The message that shows the preview; 0 where there is none (yet)."""
+        row = await self._database.read(lambda tx: _preview(tx, turn.turn_id))
+        return 0 if row is None else row["receipt_id"] or 0
+
+    async def react(self, turn: Turn, emoji: str, *, by_agent: bool) -> None:
+        """Wish for a reaction to the turn's message; the agent's wish outlasts ours."""
+
+        def change(tx: Transaction) -> None:
+            last = tx.one(
+                "SELECT body, by_agent FROM parts WHERE turn_id = :id AND kind = 'reaction' ORDER BY id DESC LIMIT 1",
+                id=turn.turn_id,
+            )
+            if last is not None and (last["by_agent"] > by_agent or last["body"] == emoji):
+                return
+            tx.run(f"DELETE FROM parts WHERE turn_id = :id AND kind = 'reaction' AND {_OPEN}", id=turn.turn_id)
+            tx.run(
+                "INSERT INTO parts (turn_id, lane, kind, body, random_id, target, by_agent, create_time)"
+                " VALUES (:id, :lane, 'reaction', :emoji, :random, :target, :by_agent, :now)",
+                id=turn.turn_id,
+                lane=turn.message.lane,
+                emoji=emoji,
+                random=rows.random_id(),
+                target=turn.message.message_id,
+                by_agent=int(by_agent),
+                now=self._clock(),
+            )
+            tx.notify("parts", turn.message.lane)
+
+        await self._database.write(change)
+
+    async def deliver(self, part_id: int, message_id: int, error: str) -> None:
+        """Keep the outcome of a part. A repeat changes nothing."""
+
+        def change(tx: Transaction) -> None:
+            now = self._clock()
+            part = tx.one(
+                f"UPDATE parts SET receipt_id = :receipt, error = :error, end_time = :now WHERE id = :id AND {_OPEN}"
+                " RETURNING turn_id, lane, kind",
+                id=part_id,
+                receipt=None if error else message_id,
+                error=error or None,
+                now=now,
+            )
+            if part is None or part["kind"] == PartKind.REACTION:
+                return
+            _receive(tx, part_id, message_id)
+            _end_turn(tx, part["turn_id"], now)
+            tx.notify("parts", part["lane"])
+
+        await self._database.write(change)
+
+
+def _preview(tx: Transaction, turn_id: int) -> Row | None:
+    return tx.one("SELECT receipt_id FROM parts WHERE turn_id = :id AND kind = 'preview'", id=turn_id)
+
+
+def _receive(tx: Transaction, part_id: int, message_id: int) -> None:
+    """The message that was said has its id now; one that never arrived was not said."""
+    if message_id:
+        tx.run("UPDATE chat_history SET message_id = :message WHERE part_id = :id", message=message_id, id=part_id)
+    else:
+        tx.run("DELETE FROM chat_history WHERE part_id = :id", id=part_id)
+
+
+def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
+    """A turn whose parts are all settled is done, or failed where one of them could never be delivered."""
+    if tx.value(f"SELECT 1 FROM parts WHERE turn_id = :id AND kind != 'reaction' AND {_OPEN}", id=turn_id) is not None:
+        return
+    query = "SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1"
+    error = tx.value(query, id=turn_id)
+    ended = rows.move(
+        tx, State.FAILED if error else State.DONE, "id = :id AND state = 'answering'", id=turn_id, now=now
+    )
+    if ended and error:
+        bury(tx, turn_id, "UNDELIVERABLE", str(error), now)

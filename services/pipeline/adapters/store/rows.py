@@ -1,0 +1,211 @@
+"""Rows ⇄ domain words, and what several tables need."""
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from services.chassis import tracing
+from services.chassis.writer import Row, Transaction
+from services.pipeline.model import (
+    LEGAL,
+    Account,
+    Address,
+    ChatType,
+    Draft,
+    Entity,
+    Message,
+    Part,
+    PartKind,
+    Role,
+    Sender,
+    State,
+    Turn,
+    Usage,
+)
+
+LANE = "channel = :channel AND account_id = :account AND chat_id = :chat AND topic_id = :topic"
+CHAT = "channel = :channel AND account_id = :account AND chat_id = :chat"
+
+
+def chat(account: Account, chat_id: int) -> dict[str, object]:
+    """The parameters of CHAT."""
+    return {"channel": account.channel, "account": account.account_id, "chat": chat_id}
+
+
+def lane(account: Account, address: Address) -> dict[str, object]:
+    """The parameters of LANE."""
+    return {**chat(account, address.chat_id), "topic": address.topic_id}
+
+
+def dump_entities(entities: Iterable[Entity]) -> str:
+    """Entities as a column keeps them."""
+    return json.dumps([[e.type, e.offset, e.length, e.value] for e in entities], separators=(",", ":"))
+
+
+def load_entities(column: str) -> tuple[Entity, ...]:
+    """The entities of a column."""
+    return tuple(Entity(*values) for values in json.loads(column)) if column != "[]" else ()
+
+
+def dump_usage(usage: Usage) -> str:
+    """Usage as a column keeps it."""
+    return json.dumps(asdict(usage), separators=(",", ":"))
+
+
+def load_usage(column: str) -> Usage:
+    """The usage of a column."""
+    return Usage(**json.loads(column))
+
+
+def account_of(row: Row) -> Account:
+    """The account of a chat_history row."""
+    return Account(row["channel"], row["account_id"], row["account_name"])
+
+
+def address_of(row: Row) -> Address:
+    """The address of a chat_history row."""
+    return Address(row["chat_id"], row["topic_id"])
+
+
+def turn_of(row: Row) -> Turn:
+    """The turn of a row of turns joined with chat_history."""
+    message = Message(
+        account=account_of(row),
+        address=address_of(row),
+        chat_type=ChatType(row["chat_type"]),
+        message_id=row["message_id"],
+        sender=Sender(row["user_id"], row["user_name"]),
+        text=row["message"],
+        version=row["version"],
+        chat_title=row["chat_title"],
+        kind=row["message_type"],
+        entities=load_entities(row["entities"]),
+        reply_to=row["reply_to"],
+        send_time=row["timestamp"],
+    )
+    return Turn(
+        turn_id=row["turn_id"],
+        fence=row["fence"],
+        attempts=row["attempts"],
+        message=message,
+        person_id=row["person_id"],
+        role=Role(row["role"]),
+        accept_time=row["accept_time"],
+        trace=row["trace"],
+    )
+
+
+def part_of(row: Row) -> Part:
+    """The part of a row of parts; `target` is what it edits or reacts to."""
+    channel, account_id, chat_id, topic_id = row["lane"].split(":")
+    return Part(
+        part_id=row["id"],
+        turn_id=row["turn_id"],
+        account=Account(channel, int(account_id)),
+        address=Address(int(chat_id), int(topic_id)),
+        kind=PartKind(row["kind"]),
+        text=row["body"],
+        entities=load_entities(row["entities"]),
+        random_id=row["random_id"],
+        reply_to=row["reply_to"],
+        target=row["target"] or row["target_receipt"] or 0,
+        trace=row["trace"],
+    )
+
+
+def move(tx: Transaction, to: State, where: str, **parameters: object) -> list[Row]:
+    """Take turns to a state from the states it may be entered from, and from no other; the turns that moved.
+
+    This is the one place where a state changes.
+    """
+    sources = ", ".join(f"'{state}'" for state in sorted(LEGAL[to]))
+    return tx.all(
+        f"UPDATE turns SET state = '{to}', {_STAMP[to]} WHERE {where} AND state IN ({sources})"
+        " RETURNING id, lane, fence",
+        **parameters,
+    )
+
+
+_STAMP = {
+    State.WAITING: "end_time = NULL",
+    State.RUNNING: "fence = fence + 1, start_time = :now",
+    State.ANSWERING: "answer_time = :now",
+    State.DONE: "end_time = :now",
+    State.FAILED: "end_time = :now",
+    State.CANCELLED: "end_time = :now",
+}
+
+
+def random_id() -> int:
+    """A random id for a send: 64 bit, never 0, never used twice."""
+    return secrets.randbits(63) + 1
+
+
+def insert_text(
+    tx: Transaction,
+    turn_id: int,
+    of_lane: str,
+    draft: Draft,
+    *,
+    kind: PartKind,
+    now: float,
+    reply_to: int = 0,
+    target_part: int | None = None,
+) -> int:
+    """Write a message that is to be sent; its part's id."""
+    part_id: int = tx.value(
+        "INSERT INTO parts (turn_id, lane, kind, body, entities, random_id, reply_to, target_part, trace, create_time)"
+        " VALUES (:turn, :lane, :kind, :body, :entities, :random, :reply, :target, :trace, :now) RETURNING id",
+        turn=turn_id,
+        lane=of_lane,
+        kind=kind,
+        body=draft.text,
+        entities=dump_entities(draft.entities),
+        random=random_id(),
+        reply=reply_to,
+        target=target_part,
+        trace=tracing.traceparent(),
+        now=now,
+    )
+    tx.notify("parts", of_lane)
+    return part_id
+
+
+def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: float) -> None:
+    """Write an answer's messages and remember them as said; the first one takes the place of a standing preview."""
+    question = tx.one(
+        "SELECT h.*, t.lane FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id", id=turn_id
+    )
+    if question is None:
+        raise LookupError(f"turn {turn_id} has no message")
+    preview = tx.value("SELECT id FROM parts WHERE turn_id = :id AND kind = 'preview' AND error IS NULL", id=turn_id)
+    reply_to = 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
+    for number, draft in enumerate(drafts):
+        first = number == 0
+        part_id = insert_text(
+            tx,
+            turn_id,
+            question["lane"],
+            draft,
+            kind=PartKind.TEXT,
+            now=now,
+            reply_to=reply_to if first else 0,
+            target_part=preview if first else None,
+        )
+        _remember(tx, question, part_id, draft, now)
+
+
+def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float) -> None:
+    copied = "channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title"
+    tx.run(
+        f"INSERT INTO chat_history ({copied}, version, order_key, direction, disposition, user_id, user_name,"
+        " message_type, message, entities, reply_to, timestamp, part_id)"
+        f" SELECT {copied}, 0, order_key, 'out', '', account_id, '', 'text', :text, :entities, message_id, :now, :part"
+        " FROM chat_history WHERE id = :id",
+        id=question["id"],
+        text=draft.text,
+        entities=dump_entities(draft.entities),
+        now=now,
+        part=part_id,
+    )

@@ -1,0 +1,274 @@
+"""The life of turns. Every write of a runner shows its fence."""
+
+from collections.abc import Iterable, Sequence
+
+from services.chassis.errors import LostOwnership, NotFound, WrongState
+from services.chassis.writer import Row, Transaction
+from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store.table import Table
+from services.pipeline.model import (
+    Account,
+    Checkpoint,
+    DeadLetter,
+    Draft,
+    Queue,
+    State,
+    Turn,
+    TurnView,
+    Usage,
+)
+from services.pipeline.ports import Person
+
+_TURN = (
+    "SELECT t.id AS turn_id, t.fence, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
+    " FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
+)
+_CLAIMABLE = (
+    "t.state = 'waiting' AND t.not_before <= :now"
+    " AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.lane = t.lane AND r.state = 'running')"
+    " AND NOT EXISTS (SELECT 1 FROM turns e WHERE e.lane = t.lane AND e.state = 'waiting'"
+    " AND e.not_before <= :now AND e.order_key < t.order_key)"
+)
+"""The first of its lane that may be worked on, and nothing of the lane runs."""
+
+_HELD = "id = :id AND fence = :fence AND state = 'running'"
+
+
+class TurnTable(Table):
+    """`ports.Turns` on SQL."""
+
+    async def reclaim(self) -> int:
+        """Hand over whatever runs."""
+        return await self._database.write(lambda tx: len(rows.move(tx, State.WAITING, "state = 'running'")))
+
+    async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
+        """Begin the oldest claimable turns, one a lane at most."""
+        wanted = None if lanes is None else list(lanes)
+
+        def change(tx: Transaction) -> list[Turn]:
+            now = self._clock()
+            found = _claimable(tx, now, wanted, limit)
+            for turn_id in found:
+                rows.move(tx, State.RUNNING, "id = :id", id=turn_id, now=now)
+            claimed = (tx.one(_TURN, id=turn_id) for turn_id in found)
+            return [rows.turn_of(row) for row in claimed if row is not None]
+
+        return await self._database.write(change)
+
+    async def release(self, turn: Turn) -> None:
+        """Hand the turn over: it waits again, checkpoints kept."""
+
+        def change(tx: Transaction) -> None:
+            rows.move(tx, State.WAITING, _HELD, id=turn.turn_id, fence=turn.fence)
+            tx.notify("lanes", turn.message.lane)
+
+        await self._database.write(change)
+
+    async def settle_access(self, turn: Turn, person: Person, *, answer: bool) -> bool:
+        """Decide a turn whose writer was unknown; False: the message and its turn are gone."""
+
+        def change(tx: Transaction) -> bool:
+            _check_held(tx, turn)
+            if answer:
+                tx.run(
+                    "UPDATE turns SET person_id = :person, role = :role WHERE id = :id",
+                    id=turn.turn_id,
+                    person=person.person_id,
+                    role=person.role,
+                )
+                return True
+            _forget(tx, turn.turn_id)
+            tx.notify("lanes", turn.message.lane)
+            return False
+
+        return await self._database.write(change)
+
+    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
+        """Keep what a model step added; keeping it again changes nothing."""
+
+        def change(tx: Transaction) -> None:
+            _check_held(tx, turn)
+            tx.run(
+                "INSERT INTO checkpoints (turn_id, step, data, usage) VALUES (:id, :step, :data, :usage)"
+                " ON CONFLICT (turn_id, step) DO NOTHING",
+                id=turn.turn_id,
+                step=checkpoint.step,
+                data=checkpoint.data,
+                usage=rows.dump_usage(checkpoint.usage),
+            )
+
+        await self._database.write(change)
+
+    async def checkpoints(self, turn: Turn) -> tuple[Checkpoint, ...]:
+        """What earlier attempts acknowledged, in order."""
+        query = "SELECT step, data, usage FROM checkpoints WHERE turn_id = :id ORDER BY step"
+        found = await self._database.read(lambda tx: tx.all(query, id=turn.turn_id))
+        return tuple(Checkpoint(row["step"], row["data"], rows.load_usage(row["usage"])) for row in found)
+
+    async def note_failure(self, turn: Turn) -> int:
+        """Count a failure of the model; the count."""
+
+        def change(tx: Transaction) -> int:
+            _check_held(tx, turn)
+            query = "UPDATE turns SET attempts = attempts + 1 WHERE id = :id RETURNING attempts"
+            return int(tx.value(query, id=turn.turn_id))
+
+        return await self._database.write(change)
+
+    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage) -> None:
+        """Write the answer's parts and end the run."""
+
+        def change(tx: Transaction) -> None:
+            _end(tx, turn, State.ANSWERING, self._clock())
+            usage_column = rows.dump_usage(usage)
+            tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
+            rows.insert_answer(tx, turn.turn_id, drafts, self._clock())
+
+        await self._database.write(change)
+
+    async def fail(self, turn: Turn, draft: Draft, reason: str, cause: str) -> None:
+        """Give the turn up: the person is told, and a dead letter is kept."""
+
+        def change(tx: Transaction) -> None:
+            now = self._clock()
+            _end(tx, turn, State.FAILED, now)
+            rows.insert_answer(tx, turn.turn_id, [draft], now)
+            bury(tx, turn.turn_id, reason, cause, now)
+
+        await self._database.write(change)
+
+    async def show(self, turn_id: int) -> TurnView | None:
+        """A turn as outsiders see it."""
+        return await self._database.read(lambda tx: _view(tx, "t.id = :id", id=turn_id))
+
+    async def show_of(self, account: Account, chat_id: int, message_id: int) -> TurnView | None:
+        """The turn that answers a message."""
+        where = f"{rows.CHAT} AND message_id = :message"
+        return await self._database.read(lambda tx: _view(tx, where, **rows.chat(account, chat_id), message=message_id))
+
+    async def queue(self) -> Queue:
+        """How much waits."""
+
+        def query(tx: Transaction) -> Queue:
+            now = self._clock()
+            oldest = tx.value(f"SELECT MIN(t.not_before) FROM turns t WHERE {_CLAIMABLE}", now=now)
+            return Queue(
+                waiting=tx.value("SELECT COUNT(*) FROM turns WHERE state = 'waiting'"),
+                running=tx.value("SELECT COUNT(*) FROM turns WHERE state = 'running'"),
+                undelivered=tx.value("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL AND error IS NULL"),
+                oldest_waiting=0.0 if oldest is None else max(0.0, now - oldest),
+                dead=tx.value("SELECT COUNT(*) FROM dead_letters"),
+            )
+
+        return await self._database.read(query)
+
+    async def dead_letters(self, before: int, limit: int) -> list[DeadLetter]:
+        """Dead letters below an id, newest first."""
+        query = (
+            "SELECT d.id AS letter_id, d.turn_id, d.reason, d.cause, d.create_time, h.* FROM dead_letters d"
+            " JOIN turns t ON t.id = d.turn_id JOIN chat_history h ON h.id = t.history_id"
+            " WHERE d.id < :before ORDER BY d.id DESC LIMIT :limit"
+        )
+        found = await self._database.read(lambda tx: tx.all(query, before=before, limit=limit))
+        return [_letter(row) for row in found]
+
+    async def replay(self, turn_id: int) -> TurnView:
+        """Let a failed turn wait again."""
+
+        def change(tx: Transaction) -> TurnView:
+            view = _view(tx, "t.id = :id", id=turn_id)
+            if view is None:
+                raise NotFound(f"There is no turn {turn_id}.", reason="TURN_NOT_FOUND")
+            if view.state is State.WAITING:
+                return view
+            moved = rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id)
+            if not moved:
+                raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
+            tx.run("UPDATE turns SET attempts = 0, reason = '' WHERE id = :id", id=turn_id)
+            tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
+            tx.notify("lanes", moved[0]["lane"])
+            return _view(tx, "t.id = :id", id=turn_id) or view
+
+        return await self._database.write(change)
+
+
+def bury(tx: Transaction, turn_id: int, reason: str, cause: str, now: float) -> None:
+    """Keep a dead letter."""
+    tx.run("UPDATE turns SET reason = :reason WHERE id = :id", id=turn_id, reason=reason)
+    tx.run(
+        "INSERT INTO dead_letters (turn_id, reason, cause, create_time) VALUES (:id, :reason, :cause, :now)",
+        id=turn_id,
+        reason=reason,
+        cause=cause,
+        now=now,
+    )
+
+
+def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int) -> list[int]:
+    if lanes is None:
+        query = f"SELECT t.id FROM turns t WHERE {_CLAIMABLE} ORDER BY t.accept_time LIMIT :limit"
+        return [row["id"] for row in tx.all(query, now=now, limit=limit)]
+    query = f"SELECT t.id FROM turns t WHERE t.lane = :lane AND {_CLAIMABLE} ORDER BY t.order_key LIMIT 1"
+    found = (tx.value(query, lane=lane, now=now) for lane in lanes)
+    return [turn_id for turn_id in found if turn_id is not None][:limit]
+
+
+def _check_held(tx: Transaction, turn: Turn) -> None:
+    if tx.value(f"SELECT 1 FROM turns WHERE {_HELD}", id=turn.turn_id, fence=turn.fence) is None:
+        raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
+
+
+def _end(tx: Transaction, turn: Turn, to: State, now: float) -> None:
+    if not rows.move(tx, to, _HELD, id=turn.turn_id, fence=turn.fence, now=now):
+        raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
+    tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn.turn_id)
+    tx.notify("lanes", turn.message.lane)
+
+
+def _forget(tx: Transaction, turn_id: int) -> None:
+    history_id = tx.value("SELECT history_id FROM turns WHERE id = :id", id=turn_id)
+    for table in ("checkpoints", "parts"):
+        tx.run(f"DELETE FROM {table} WHERE turn_id = :id", id=turn_id)
+    tx.run("DELETE FROM turns WHERE id = :id", id=turn_id)
+    tx.run("DELETE FROM chat_history WHERE id = :id", id=history_id)
+
+
+def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
+    row = tx.one(
+        "SELECT t.id AS turn_id, t.state, t.reason, t.usage, t.accept_time, t.start_time, t.answer_time, t.end_time,"
+        f" h.* FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE {where}",
+        **parameters,
+    )
+    if row is None:
+        return None
+    texts = tx.all(
+        "SELECT receipt_id, error FROM parts WHERE turn_id = :id AND kind = 'text' ORDER BY id", id=row["turn_id"]
+    )
+    return TurnView(
+        turn_id=row["turn_id"],
+        account=rows.account_of(row),
+        address=rows.address_of(row),
+        message_id=row["message_id"],
+        state=State(row["state"]),
+        reason=row["reason"],
+        usage=rows.load_usage(row["usage"]),
+        accept_time=row["accept_time"],
+        start_time=row["start_time"],
+        answer_time=row["answer_time"],
+        end_time=row["end_time"],
+        settled=all(text["receipt_id"] or text["error"] for text in texts),
+        answers=tuple(text["receipt_id"] for text in texts if text["receipt_id"]),
+    )
+
+
+def _letter(row: Row) -> DeadLetter:
+    return DeadLetter(
+        letter_id=row["letter_id"],
+        turn_id=row["turn_id"],
+        account=rows.account_of(row),
+        address=rows.address_of(row),
+        message_id=row["message_id"],
+        reason=row["reason"],
+        cause=row["cause"],
+        create_time=row["create_time"],
+    )

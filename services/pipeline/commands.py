@@ -1,0 +1,74 @@
+"""The commands: each name, its line in /help, and its answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from services.pipeline.model import ChatType, Message, Queue, Role
+from services.pipeline.ports import Store
+
+STOP = "stop"
+"""Acts when it arrives, outside the queue."""
+
+
+@dataclass(frozen=True)
+class CommandSpec:
+    """A command as /help shows it."""
+
+    name: str
+    help: str
+
+
+COMMANDS = (
+    CommandSpec("start", "say hello"),
+    CommandSpec("help", "what I can do"),
+    CommandSpec("status", "how I am, and what waits"),
+    CommandSpec("stop", "stop what I am doing here, and forget what waits"),
+)
+
+
+class Commands:
+    """Answers commands."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._answers: dict[str, Callable[[Message, Role], Awaitable[str]]] = {
+            "start": self._start,
+            "help": self._help,
+            "status": self._status,
+        }
+
+    async def answer(self, name: str, message: Message, role: Role) -> str:
+        """The answer to a command; an unknown one is told what there is."""
+        if name not in self._answers:
+            return f"I do not know `/{name[:32]}`.\n\n{_list()}"
+        return await self._answers[name](message, role)
+
+    async def _start(self, message: Message, _role: Role) -> str:
+        name = message.sender.name.split(" ")[0]
+        return f"Hello{f', {name}' if name else ''}! I am Valor, an AI teammate. Write to me, or send /help."
+
+    async def _help(self, message: Message, _role: Role) -> str:
+        how = "" if message.chat_type is ChatType.PRIVATE else " In groups, mention me or reply to me."
+        return f"Ask me anything: I answer, calculate, look things up and remember this chat.{how}\n\n{_list()}"
+
+    async def _status(self, message: Message, role: Role) -> str:
+        shown = status(await self._store.queue())
+        return f"{shown}\n\nThis chat has the id `{message.address.chat_id}`." if role is Role.OWNER else shown
+
+
+def status(queue: Queue) -> str:
+    """The state of the house in a sentence or two; measured, never assumed."""
+    others = queue.running - 1  # the one who asks is running too
+    busy = f"I am answering {others} other message{'s' if others != 1 else ''}" if others > 0 else "I am here"
+    if queue.waiting:
+        busy += f"; {queue.waiting} wait, the oldest for {queue.oldest_waiting:.0f} s"
+    return f"{busy}."
+
+
+def stopped(count: int) -> str:
+    """What /stop answers."""
+    return "Stopped." if count else "There was nothing to stop."
+
+
+def _list() -> str:
+    return "\n".join(f"- /{command.name}: {command.help}" for command in COMMANDS)

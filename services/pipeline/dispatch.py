@@ -1,0 +1,117 @@
+"""Gives turns to runners: claims what may begin, runs it, stops it when it is revoked, hands it over at the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.chassis import context, logs, tracing
+from services.chassis.errors import LostOwnership, Unavailable
+from services.pipeline.metrics import DEAD, ENDED, OLDEST_WAITING, RUNNING, UNDELIVERED, WAITING
+from services.pipeline.model import Turn
+from services.pipeline.ports import Turns
+
+log = logs.get()
+
+POLL = 1.0
+"""Seconds. A wake-up is only a hint: whatever it missed begins within one poll."""
+
+HAND_OVER = 1.0
+"""Seconds that handing over may take at the end; what misses it is found running at the next start."""
+
+
+class Dispatcher:
+    """Runs turns, `capacity` of them at once at most."""
+
+    def __init__(self, turns: Turns, run: Callable[[Turn], Awaitable[None]], capacity: int) -> None:
+        self._turns, self._run, self._capacity = turns, run, capacity
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._lanes: dict[str, None] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def look_at(self, lane: str) -> None:
+        """Something happened in a lane: its next turn may be claimable."""
+        self._lanes[lane] = None
+        self._wake.set()
+
+    def revoke(self, turn_id: str) -> None:
+        """A turn was cancelled or restarted: whoever runs it stops now."""
+        task = self._tasks.get(int(turn_id))
+        if task is not None:
+            task.cancel()
+
+    async def claim(self) -> None:
+        """Begin turns as they come, until stopped."""
+        while not self._stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._lanes and (room := self._capacity - len(self._tasks)) > 0:
+                lanes = list(self._lanes)[:room]
+                for lane in lanes:
+                    del self._lanes[lane]
+                await self._begin(lanes, room)
+
+    async def poll(self) -> None:
+        """Look at all lanes every now and then, and measure, until cancelled."""
+        while True:
+            room = self._capacity - len(self._tasks)
+            if room > 0:
+                await self._begin(None, room)
+            await self._measure()
+            await asyncio.sleep(POLL)
+
+    async def stop(self, grace: float) -> None:
+        """Begin nothing more; give what runs `grace` seconds, then hand it over."""
+        self._stopping = True
+        self._wake.set()
+        for patience in (grace, HAND_OVER):
+            running = list(self._tasks.values())
+            if running:
+                await asyncio.wait(running, timeout=patience)
+            for task in running:
+                task.cancel()
+
+    async def _begin(self, lanes: list[str] | None, room: int) -> None:
+        if self._stopping:
+            return
+        try:
+            claimed = await self._turns.claim(lanes, room)
+        except Unavailable as error:
+            log.error("claim_failed", cause=error.message)
+            return
+        for turn in claimed:
+            self._tasks[turn.turn_id] = asyncio.create_task(self._work(turn), name=f"turn-{turn.turn_id}")
+
+    async def _work(self, turn: Turn) -> None:
+        ids = {"turn_id": str(turn.turn_id), "chat_id": str(turn.message.address.chat_id), "person_id": turn.person_id}
+        with context.about(**ids), tracing.span("turn", turn.trace):
+            try:
+                await self._run(turn)
+            except LostOwnership:
+                ENDED.labels("lost").inc()
+            except (asyncio.CancelledError, Unavailable):
+                ENDED.labels("handed_over").inc()
+                await self._hand_over(turn)
+            finally:
+                if self._tasks.get(turn.turn_id) is asyncio.current_task():
+                    del self._tasks[turn.turn_id]
+                self._wake.set()
+
+    async def _hand_over(self, turn: Turn) -> None:
+        while True:
+            try:
+                return await self._turns.release(turn)
+            except Unavailable as error:
+                log.error("release_failed", cause=error.message)
+                await asyncio.sleep(POLL)
+
+    async def _measure(self) -> None:
+        try:
+            queue = await self._turns.queue()
+        except Unavailable as error:
+            log.error("measure_failed", cause=error.message)
+            return
+        OLDEST_WAITING.set(queue.oldest_waiting)
+        WAITING.set(queue.waiting)
+        RUNNING.set(queue.running)
+        UNDELIVERED.set(queue.undelivered)
+        DEAD.set(queue.dead)

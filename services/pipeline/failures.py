@@ -1,0 +1,48 @@
+"""Why a turn could not be answered: what is tried again, and what the person is told. Plain words, no internals."""
+
+from services.chassis.errors import Exhausted, TimedOut, Unavailable, ValorError
+
+WORDS = {
+    "MODEL_RATE_LIMITED": "My language model takes no more questions at the moment. Please ask again in a few minutes.",
+    "MODEL_OVERLOADED": "My language model is overloaded at the moment. Please ask again in a few minutes.",
+    "MODEL_UNREACHABLE": "I cannot reach my language model at the moment. Please ask again in a few minutes.",
+    "MODEL_TIMEOUT": "My language model took too long to answer. Please ask again, or ask for less at once.",
+    "MODEL_EMPTY": "My language model gave me an empty answer, twice. Please ask again in other words.",
+    "MODEL_CONTEXT_EXCEEDED": "That is more text than my language model can hold at once. Please send less.",
+    "MODEL_REFUSED_KEY": "My language model refuses my key. Whoever runs me has to look at it.",
+    "MODEL_UNKNOWN": "My language model does not exist under its name. Whoever runs me has to look at it.",
+    "MODEL_REFUSED_REQUEST": "My language model refused this question. Please ask in other words.",
+    "STEP_LIMIT": "I worked on this for as many steps as I may and did not finish. Please ask for less at once.",
+    "TOOL_LIMIT": "I used as many tools as I may for one answer and did not finish. Please ask for less at once.",
+    "TOOL_LOOP": "I noticed that I was repeating the same step without getting further, so I stopped. "
+    "Please ask in other words.",
+    "TURN_TIMEOUT": "This took longer than I may work on one answer, so I stopped. Please ask for less at once.",
+}
+
+UNKNOWN = "Something went wrong on my side and I could not answer this. It is noted, and whoever runs me can repeat it."
+
+ATTEMPTS = 4
+"""Failures of the model before a turn is given up; a killed process does not count."""
+
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts at most."""
+
+
+def words(reason: str) -> str:
+    """What the person is told."""
+    return WORDS.get(reason, UNKNOWN)
+
+
+def is_of_the_model(error: ValorError) -> bool:
+    """The model failed; everything else that is away comes back without the person's doing."""
+    return error.reason.startswith("MODEL_")
+
+
+def is_passing(error: ValorError) -> bool:
+    """The same call may succeed later."""
+    return isinstance(error, Unavailable | Exhausted | TimedOut)
+
+
+def wait(error: ValorError, attempts: int) -> float:
+    """Seconds until the next attempt: what the error says, else 1, doubled with every attempt."""
+    return min(LONGEST_WAIT, error.retry_after if error.retry_after is not None else 2.0 ** (attempts - 1))

@@ -1,0 +1,125 @@
+"""Hands a channel what it has to send: what is due by state, and fleeting events in between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from services.chassis.errors import LostOwnership
+from services.pipeline.model import Account, Part, Preview, Typing
+from services.pipeline.ports import Parts
+
+POLL = 5.0
+"""Seconds. Wake-ups are hints: a part that missed its own is handed out within one poll."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A part that is due; `possibly_sent`: an earlier stream may have handed it out."""
+
+    part: Part
+    possibly_sent: bool
+
+
+Event = Due | Preview | Typing
+
+
+class Followers:
+    """Who follows which account; at most one stream each."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._followers: dict[str, _Follower] = {}
+
+    async def follow(self, account: Account) -> AsyncIterator[Event]:
+        """Everything the account has to send, for ever.
+
+        Raises:
+            LostOwnership: A newer stream follows the account.
+        """
+        name, follower = _name(account), _Follower(self._parts, account)
+        older = self._followers.get(name)
+        if older is not None:
+            older.end()
+        self._followers[name] = follower
+        try:
+            async for event in follower.events():
+                yield event
+        finally:
+            if self._followers.get(name) is follower:
+                del self._followers[name]
+
+    def look_at(self, lane: str) -> None:
+        """Something is due in a lane."""
+        follower = self._followers.get(":".join(lane.split(":")[:2]))
+        if follower is not None:
+            follower.look_at(lane)
+
+    def show(self, event: Preview | Typing) -> None:
+        """Show something fleeting; dropped where nobody follows."""
+        follower = self._followers.get(_name(event.account))
+        if follower is not None:
+            follower.show(event)
+
+
+class _Follower:
+    """One stream."""
+
+    def __init__(self, parts: Parts, account: Account) -> None:
+        self._parts, self._account = parts, account
+        self._handed: set[int] = set()
+        self._lanes: dict[str, None] = {}
+        self._fleeting: dict[tuple[int, type], Preview | Typing] = {}
+        self._wake = asyncio.Event()
+        self._ended = False
+
+    def end(self) -> None:
+        self._ended = True
+        self._wake.set()
+
+    def look_at(self, lane: str) -> None:
+        self._lanes[lane] = None
+        self._wake.set()
+
+    def show(self, event: Preview | Typing) -> None:
+        self._fleeting[event.turn_id, type(event)] = event
+        self._wake.set()
+
+    async def events(self) -> AsyncIterator[Event]:
+        for part in await self._all():
+            yield Due(part, possibly_sent=True)
+        while True:
+            woken = await self._woken()
+            if self._ended:
+                raise LostOwnership("A newer stream follows this account.", reason="FOLLOWED_ELSEWHERE")
+            for part in await self._named() if woken else await self._all():
+                yield Due(part, possibly_sent=False)
+            fleeting, self._fleeting = self._fleeting, {}
+            for event in fleeting.values():
+                yield event
+
+    async def _woken(self) -> bool:
+        try:
+            async with asyncio.timeout(POLL):
+                await self._wake.wait()
+        except TimeoutError:
+            return False
+        self._wake.clear()
+        return True
+
+    async def _all(self) -> list[Part]:
+        due = await self._parts.due(self._account, None)
+        self._handed &= {part.part_id for part in due}
+        return self._new(due)
+
+    async def _named(self) -> list[Part]:
+        lanes, self._lanes = self._lanes, {}
+        return self._new(await self._parts.due(self._account, lanes)) if lanes else []
+
+    def _new(self, due: list[Part]) -> list[Part]:
+        new = [part for part in due if part.part_id not in self._handed]
+        self._handed.update(part.part_id for part in new)
+        return new
+
+
+def _name(account: Account) -> str:
+    return f"{account.channel}:{account.account_id}"

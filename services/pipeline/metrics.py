@@ -1,0 +1,18 @@
+"""What operators see of the pipeline; the oldest waiting message first."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+OLDEST_WAITING = Gauge("pipeline_oldest_waiting_seconds", "Age of the oldest turn that could be worked on.")
+WAITING = Gauge("pipeline_waiting_turns", "Turns that wait.")
+RUNNING = Gauge("pipeline_running_turns", "Turns that run.")
+UNDELIVERED = Gauge("pipeline_undelivered_parts", "Parts without a receipt.")
+DEAD = Gauge("pipeline_dead_letters", "Turns that were given up.")
+SUBMITTED = Counter("pipeline_submitted_messages", "Messages submitted, by what became of them.", ["disposition"])
+ENDED = Counter("pipeline_ended_runs", "Runs ended, by outcome.", ["outcome"])
+FAILED = Counter("pipeline_failed_turns", "Turns given up, by reason.", ["reason"])
+ANSWER_SECONDS = Histogram(
+    "pipeline_answer_seconds",
+    "From accepting a message to its written answer.",
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
+DELIVERED = Counter("pipeline_delivered_parts", "Parts settled, by outcome.", ["outcome"])

@@ -1,0 +1,1 @@
+"""The schema of the pipeline, revision by revision. Revisions only expand."""

@@ -1,0 +1,287 @@
+"""The words of a conversation: message, turn, part. No I/O."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ChatType(StrEnum):
+    """What kind of chat it is; decides who is answered and where message ids come from."""
+
+    PRIVATE = "private"
+    GROUP = "group"
+    SUPERGROUP = "supergroup"
+
+
+class Role(StrEnum):
+    """What a person may do. UNKNOWN: people was away when the message came."""
+
+    UNKNOWN = "unknown"
+    GUEST = "guest"
+    MEMBER = "member"
+    OWNER = "owner"
+
+
+class State(StrEnum):
+    """Where a turn stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ANSWERING = "answering"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+LEGAL: dict[State, frozenset[State]] = {
+    State.WAITING: frozenset({State.RUNNING, State.FAILED}),
+    State.RUNNING: frozenset({State.WAITING}),
+    State.ANSWERING: frozenset({State.RUNNING}),
+    State.DONE: frozenset({State.ANSWERING}),
+    State.FAILED: frozenset({State.RUNNING, State.ANSWERING}),
+    State.CANCELLED: frozenset({State.WAITING, State.RUNNING}),
+}
+"""From which states a state may be entered: running → waiting hands over, failed → waiting replays."""
+
+
+class PartKind(StrEnum):
+    """What a part is in the chat."""
+
+    TEXT = "text"
+    PREVIEW = "preview"
+    REACTION = "reaction"
+
+
+class Disposition(StrEnum):
+    """What became of a submitted message."""
+
+    QUEUED = "queued"
+    CONTEXT = "context"
+    IGNORED = "ignored"
+    EDITED = "edited"
+    ACTED = "acted"
+    PAIRING = "pairing"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account that a channel speaks for."""
+
+    channel: str
+    account_id: int
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A chat and, in forums, the topic in it."""
+
+    chat_id: int
+    topic_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A span of a text with a meaning; offset and length in UTF-16 code units."""
+
+    type: str
+    offset: int
+    length: int
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who wrote a message."""
+
+    user_id: int
+    name: str = ""
+    username: str = ""
+    bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something a person wrote."""
+
+    account: Account
+    address: Address
+    chat_type: ChatType
+    message_id: int
+    sender: Sender
+    text: str
+    version: int = 0
+    edited: bool = False
+    chat_title: str = ""
+    kind: str = "text"
+    entities: tuple[Entity, ...] = ()
+    reply_to: int = 0
+    send_time: float = 0.0
+
+    @property
+    def lane(self) -> str:
+        """Chat and topic of one account: in a lane, one turn at a time and everything in order."""
+        return lane(self.account, self.address)
+
+    @property
+    def key(self) -> str:
+        """The name of the message, the same in every repeat."""
+        return f"{self.account.channel}:{self.account.account_id}:{self.address.chat_id}:{self.message_id}"
+
+
+def lane(account: Account, address: Address) -> str:
+    """The lane of an address."""
+    return f"{account.channel}:{account.account_id}:{address.chat_id}:{address.topic_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What model calls cost."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tool_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn as its runner holds it. `fence` is the token that every write of the runner must show."""
+
+    turn_id: int
+    fence: int
+    attempts: int
+    message: Message
+    person_id: str
+    role: Role
+    accept_time: float
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that was said in the chat. No speaker: Valor."""
+
+    speaker: str
+    text: str
+    send_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What one acknowledged model step added."""
+
+    step: int
+    data: bytes
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text that is to be sent: what the renderer made of Markdown."""
+
+    text: str
+    entities: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing to send, as a channel gets it."""
+
+    part_id: int
+    turn_id: int
+    account: Account
+    address: Address
+    kind: PartKind
+    text: str
+    entities: tuple[Entity, ...]
+    random_id: int
+    reply_to: int
+    target: int
+    trace: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """A turn as outsiders see it."""
+
+    turn_id: int
+    account: Account
+    address: Address
+    message_id: int
+    state: State
+    reason: str
+    usage: Usage
+    accept_time: float
+    start_time: float | None
+    answer_time: float | None
+    end_time: float | None
+    settled: bool
+    """Nothing of what the turn says is on its way any more."""
+    answers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A turn that was given up."""
+
+    letter_id: int
+    turn_id: int
+    account: Account
+    address: Address
+    message_id: int
+    reason: str
+    cause: str
+    create_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How much waits, and for how long (seconds)."""
+
+    waiting: int = 0
+    running: int = 0
+    undelivered: int = 0
+    oldest_waiting: float = 0.0
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What people see while a turn runs. Fleeting: the latest wins."""
+
+    turn_id: int
+    account: Account
+    address: Address
+    text: str
+    target: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """Somebody is being answered. Fleeting."""
+
+    turn_id: int
+    account: Account
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may use."""
+
+    steps: int = 20
+    tool_calls: int = 40
+    equal_calls: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Everything the agent is told about a turn."""
+
+    turn: Turn
+    text: str
+    reply_to: Said | None
+    history: tuple[Said, ...]
+    checkpoints: tuple[Checkpoint, ...] = ()
+    rights: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)

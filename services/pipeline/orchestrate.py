@@ -1,0 +1,131 @@
+"""Runs one turn at the agent: attempts, checkpoints, host calls, limits; its answer, or the error that ends it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+from services.chassis import logs
+from services.chassis.errors import TimedOut, Unavailable, ValorError
+from services.pipeline import context, failures
+from services.pipeline.model import Limits, Question, Role, Said, Turn
+from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
+from services.pipeline.stage import Stage
+
+log = logs.get()
+
+RIGHTS = {Role.OWNER: ("tools",), Role.MEMBER: ("tools",), Role.GUEST: ("tools",)}
+"""What a person's turn may use; who is not named here may use nothing."""
+
+FOUND = 8
+"""Messages that a search of the chat returns at most."""
+
+REACTIONS = frozenset(
+    "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
+)
+"""What a bot may react with, as far as it is one sign."""
+
+
+class Orchestrator:
+    """Takes a turn to its answer, however often the agent has to be asked."""
+
+    def __init__(self, store: Store, agent: Agent, stage: Stage, limits: Limits, seconds: float) -> None:
+        self._store, self._agent, self._stage = store, agent, stage
+        self._limits, self._seconds = limits, seconds
+        self._pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def answer(self, turn: Turn, text: str) -> Output:
+        """The agent's answer.
+
+        Raises:
+            ValorError: The turn cannot be answered; the reason says why.
+            LostOwnership: The turn is not ours any more.
+        """
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._persist(turn, text)
+        except TimeoutError:
+            raise TimedOut("The turn took too long.", reason="TURN_TIMEOUT") from None
+
+    async def _persist(self, turn: Turn, text: str) -> Output:
+        resumed, away = turn.fence > 1, 0
+        while True:
+            try:
+                return await self._attempt(turn, text, resumed=resumed)
+            except ValorError as error:
+                if not failures.is_passing(error):
+                    raise
+                away = await self._wait(turn, error, away)
+                resumed = True
+
+    async def _wait(self, turn: Turn, error: ValorError, away: int) -> int:
+        """Wait before the next attempt; only failures of the model use attempts up."""
+        if not failures.is_of_the_model(error):
+            log.info("agent_away", reason=error.reason)
+            await self._pause(min(1.0, 0.05 * 2**away))
+            return away + 1
+        attempts = await self._store.note_failure(turn)
+        if attempts >= failures.ATTEMPTS:
+            raise error
+        log.warning("model_failed", reason=error.reason, attempts=attempts)
+        await self._pause(failures.wait(error, attempts))
+        return 0
+
+    async def _attempt(self, turn: Turn, text: str, *, resumed: bool) -> Output:
+        said = ""
+        async with self._agent.run(await self._question(turn, text, resumed=resumed)) as run:
+            async for event in run:
+                match event:
+                    case Text():
+                        said = event.text if event.restart else said + event.text
+                        self._stage.say(turn, said)
+                    case Step():
+                        await self._store.add_checkpoint(turn, event.checkpoint)
+                        await run.acknowledge(event.checkpoint.step)
+                    case HostCall():
+                        await self._serve(turn, run, event)
+                    case Output():
+                        return event
+        raise Unavailable("The agent ended without an answer.", reason="AGENT_ENDED")
+
+    async def _question(self, turn: Turn, text: str, *, resumed: bool) -> Question:
+        message = turn.message
+        history = await self._store.before(message, context.MESSAGES)
+        reply_to = None
+        if message.reply_to:
+            reply_to = await self._store.said(message.account, message.address.chat_id, message.reply_to)
+        return Question(
+            turn=turn,
+            text=text,
+            reply_to=None if reply_to is None else context.shorten(reply_to),
+            history=context.fit(history),
+            checkpoints=await self._store.checkpoints(turn) if resumed else (),
+            rights=RIGHTS.get(turn.role, ()),
+            limits=self._limits,
+        )
+
+    async def _serve(self, turn: Turn, run: Run, call: HostCall) -> None:
+        arguments = json.loads(call.arguments)
+        if call.name == "search_history":
+            content: object = await self._search(turn, str(arguments.get("query", "")))
+        elif call.name == "react":
+            content = await self._react(turn, str(arguments.get("emoji", "")))
+        else:
+            content = {"error": f"there is no {call.name}"}
+        await run.answer(call, json.dumps(content, ensure_ascii=False))
+
+    async def _search(self, turn: Turn, query: str) -> list[dict[str, object]]:
+        message = turn.message
+        found = await self._store.search(message.account, message.address, query, FOUND + 1)
+        others = [said for said in found if (said.text, said.send_time) != (message.text, message.send_time)]
+        return [_shown(said) for said in others[:FOUND]]
+
+    async def _react(self, turn: Turn, emoji: str) -> dict[str, str]:
+        if emoji.removesuffix("\ufe0f") not in REACTIONS:
+            return {"error": f"{emoji!r} is no reaction that Telegram knows"}
+        await self._store.react(turn, emoji.removesuffix("\ufe0f"), by_agent=True)
+        return {"result": "done"}
+
+
+def _shown(said: Said) -> dict[str, object]:
+    short = context.shorten(said)
+    return {"speaker": short.speaker or "Valor", "text": short.text, "time": short.send_time}

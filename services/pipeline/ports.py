@@ -1,0 +1,231 @@
+"""What the use cases need from the outside: the store, the agent, people, a renderer, and somebody who watches."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.pipeline.model import (
+    Account,
+    Address,
+    Checkpoint,
+    DeadLetter,
+    Disposition,
+    Draft,
+    Message,
+    Part,
+    Preview,
+    Question,
+    Queue,
+    Role,
+    Said,
+    Turn,
+    TurnView,
+    Typing,
+    Usage,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who wrote a message. No id: people was away."""
+
+    person_id: str = ""
+    role: Role = Role.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How a message enters the store: with a turn or as context, by whom, and with what is said at once."""
+
+    disposition: Disposition
+    person: Person = Person()
+    at_once: Draft | None = None
+    """Said without waiting for a turn."""
+    keep_text: bool = True
+    """False: the text of a stranger is not kept."""
+
+
+class People(Protocol):
+    """Who a person is."""
+
+    async def resolve(self, message: Message) -> Person:
+        """The writer of a message; UNKNOWN where people is away."""
+
+    async def pairing_code(self, message: Message) -> str:
+        """A code for the writer, the same for the same message; empty where one was given before.
+
+        Raises:
+            Unavailable: People is away.
+        """
+
+
+class Messages(Protocol):
+    """Submitting and deleting. Every method is one transaction."""
+
+    async def accept(self, message: Message, admission: Admission) -> tuple[Disposition, int | None]:
+        """Keep the message and its turn, once; what became of it, now or the first time, and the turn's id."""
+
+    async def stop(self, message: Message, person: Person) -> tuple[Disposition, int | None]:
+        """Cancel what runs and waits in the message's lane, and say so; once."""
+
+    async def delete(self, account: Account, chat_id: int, message_ids: Sequence[int]) -> int:
+        """Mark messages as deleted and cancel what waits or runs for them; how many were known."""
+
+    async def is_ours(self, account: Account, chat_id: int, message_id: int) -> bool:
+        """A message of this chat was written by us."""
+
+
+class Turns(Protocol):
+    """The life of turns. Writes of a runner show its fence and raise LostOwnership where that is outdated."""
+
+    async def reclaim(self) -> int:
+        """Hand over whatever runs: called at start by the only owner of the file. How many turns that were."""
+
+    async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
+        """Begin the oldest claimable turns, one a lane at most; of the given lanes, or of all."""
+
+    async def release(self, turn: Turn) -> None:
+        """Hand the turn over: it waits again, checkpoints kept."""
+
+    async def settle_access(self, turn: Turn, person: Person, *, answer: bool) -> bool:
+        """Decide a turn whose writer was unknown; False: the message and its turn are gone."""
+
+    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
+        """Keep what a model step added; keeping it again changes nothing."""
+
+    async def checkpoints(self, turn: Turn) -> tuple[Checkpoint, ...]:
+        """What earlier attempts acknowledged, in order."""
+
+    async def note_failure(self, turn: Turn) -> int:
+        """Count a failure of the model; the count."""
+
+    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage) -> None:
+        """Write the answer's parts and end the run; the lane's next turn may begin."""
+
+    async def fail(self, turn: Turn, draft: Draft, reason: str, cause: str) -> None:
+        """Give the turn up: the person is told, and a dead letter is kept."""
+
+    async def show(self, turn_id: int) -> TurnView | None:
+        """A turn as outsiders see it."""
+
+    async def show_of(self, account: Account, chat_id: int, message_id: int) -> TurnView | None:
+        """The turn that answers a message."""
+
+    async def queue(self) -> Queue:
+        """How much waits."""
+
+    async def dead_letters(self, before: int, limit: int) -> list[DeadLetter]:
+        """Dead letters below an id, newest first."""
+
+    async def replay(self, turn_id: int) -> TurnView:
+        """Let a failed turn wait again. Raises NotFound, WrongState."""
+
+
+class History(Protocol):
+    """What was said."""
+
+    async def before(self, message: Message, limit: int) -> list[Said]:
+        """What was said in the lane before a message, oldest first, answers behind their questions."""
+
+    async def said(self, account: Account, chat_id: int, message_id: int) -> Said | None:
+        """One message, if it is known and not deleted."""
+
+    async def search(self, account: Account, address: Address, query: str, limit: int) -> list[Said]:
+        """What was said in a chat and topic with these words, best first."""
+
+
+class Parts(Protocol):
+    """What is to be sent."""
+
+    async def due(self, account: Account, lanes: Iterable[str] | None) -> list[Part]:
+        """Per lane the first text without a receipt, and the wished-for reactions; of the given lanes or all."""
+
+    async def add_preview(self, turn: Turn, draft: Draft) -> None:
+        """A message that shows the beginning of an answer; a turn has one at most."""
+
+    async def preview_id(self, turn: Turn) -> int:
+        """The message that shows the preview; 0 where there is none (yet)."""
+
+    async def react(self, turn: Turn, emoji: str, *, by_agent: bool) -> None:
+        """Wish for a reaction to the turn's message; the agent's wish outlasts ours."""
+
+    async def deliver(self, part_id: int, message_id: int, error: str) -> None:
+        """Keep the outcome of a part: a message id, or why it can never be delivered. A repeat changes nothing."""
+
+
+class Store(Messages, Turns, History, Parts, Protocol):
+    """Everything the pipeline keeps."""
+
+
+class Renderer(Protocol):
+    """Markdown into what Telegram takes."""
+
+    def render(self, markdown: str) -> list[Draft]:
+        """The messages of an answer, in order; at least one."""
+
+    def glimpse(self, markdown: str) -> Draft:
+        """The end of a text that is still being written, as one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """More of the answer; `restart`: what came before was not the answer."""
+
+    text: str
+    restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A model step that asks for tools; they start after its acknowledgement."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """Something that only the conversation can do; arguments and result are JSON."""
+
+    step: int
+    index: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The answer, in Markdown."""
+
+    text: str
+    usage: Usage
+
+
+AgentEvent = Text | Step | HostCall | Output
+
+
+class Run(Protocol):
+    """One attempt of a turn at the agent."""
+
+    def __aiter__(self) -> AsyncIterator[AgentEvent]:
+        """What happens. Raises ValorError where the attempt fails."""
+
+    async def acknowledge(self, step: int) -> None:
+        """The step is kept: its tools may start."""
+
+    async def answer(self, call: HostCall, content: str) -> None:
+        """The result of a host call, JSON."""
+
+
+class Agent(Protocol):
+    """Who thinks."""
+
+    def run(self, question: Question) -> AbstractAsyncContextManager[Run]:
+        """Begin an attempt; leaving the block cancels what still runs."""
+
+
+class Audience(Protocol):
+    """Who follows the account's chats right now."""
+
+    def show(self, event: Preview | Typing) -> None:
+        """Show something fleeting; dropped where nobody follows."""

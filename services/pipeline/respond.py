@@ -1,0 +1,104 @@
+"""Runs a claimed turn to its end: decides what it asks for, gets the answer, writes it; no way ends in silence."""
+
+import asyncio
+import time
+
+from services.chassis import logs
+from services.chassis.errors import LostOwnership, ValorError
+from services.pipeline import failures, gate, router
+from services.pipeline.commands import Commands
+from services.pipeline.gate import Verdict
+from services.pipeline.metrics import ANSWER_SECONDS, ENDED, FAILED
+from services.pipeline.model import Role, Turn, Usage
+from services.pipeline.orchestrate import Orchestrator
+from services.pipeline.ports import People, Renderer, Store
+from services.pipeline.stage import Stage
+
+log = logs.get()
+
+CLAIMS = 20
+"""Claims without an end before a turn is given up: whatever kills its runner every time must not do so for ever."""
+
+
+class Responder:
+    """One turn's way from claim to written answer."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        people: People,
+        orchestrator: Orchestrator,
+        stage: Stage,
+        renderer: Renderer,
+        groups: frozenset[int],
+    ) -> None:
+        self._store, self._people, self._orchestrator = store, people, orchestrator
+        self._stage, self._renderer, self._groups = stage, renderer, groups
+        self._commands = Commands(store)
+
+    async def run(self, turn: Turn) -> None:
+        """Bring the turn to its end.
+
+        Raises:
+            LostOwnership: Somebody else has the turn now, or it was cancelled.
+        """
+        self._stage.open(turn)
+        try:
+            await self._run(turn)
+        except ValorError:
+            raise
+        except Exception as error:  # the worker loop: a bug must end in a word and a dead letter, not in silence
+            log.exception("turn_broke")
+            await self._give_up(turn, "INTERNAL", repr(error))
+        finally:
+            self._stage.close(turn)
+
+    async def _run(self, turn: Turn) -> None:
+        if turn.role is Role.UNKNOWN and not await self._settle(turn):
+            ENDED.labels("denied").inc()
+            return
+        if turn.fence > CLAIMS:
+            await self._give_up(turn, "CRASH_LOOP", f"claimed {turn.fence} times without an end")
+            return
+        try:
+            text, usage = await self._answer(turn)
+        except LostOwnership:
+            raise
+        except ValorError as error:
+            await self._give_up(turn, error.reason, str(error))
+            return
+        await self._finish(turn, text, usage)
+
+    async def _finish(self, turn: Turn, text: str, usage: Usage) -> None:
+        drafts = self._renderer.render(text)
+        self._stage.close(turn)
+        await self._store.finish(turn, drafts, usage)
+        ENDED.labels("answered").inc()
+        ANSWER_SECONDS.observe(max(0.0, time.time() - turn.accept_time))
+        log.info("turn_answered", parts=len(drafts))
+
+    async def _answer(self, turn: Turn) -> tuple[str, Usage]:
+        match router.route(turn.message):
+            case router.Command(name):
+                return await self._commands.answer(name, turn.message, turn.role), Usage()
+            case router.Plain(text):
+                return text, Usage()
+            case router.Ask(text):
+                output = await self._orchestrator.answer(turn, text)
+                return output.text, output.usage
+
+    async def _settle(self, turn: Turn) -> bool:
+        """Who wrote this was not known when it came; wait until it is."""
+        while (person := await self._people.resolve(turn.message)).role is Role.UNKNOWN:
+            await asyncio.sleep(0.2)
+        listed = turn.message.address.chat_id in self._groups
+        verdict = gate.decide(turn.message.chat_type, person.role, listed=listed, addressed=True)
+        return await self._store.settle_access(turn, person, answer=verdict is Verdict.ANSWER)
+
+    async def _give_up(self, turn: Turn, reason: str, cause: str) -> None:
+        self._stage.close(turn)
+        await self._store.fail(turn, self._renderer.render(failures.words(reason))[0], reason, cause)
+        ENDED.labels("failed").inc()
+        FAILED.labels(reason).inc()
+        log.error("turn_failed", reason=reason, cause=cause)

@@ -1,0 +1,85 @@
+"""Takes a message in: the gate decides, then message and turn are kept together."""
+
+from services.chassis.errors import InvalidArgument, Unavailable
+from services.pipeline import gate, router
+from services.pipeline.commands import STOP
+from services.pipeline.gate import Verdict
+from services.pipeline.metrics import SUBMITTED
+from services.pipeline.model import ChatType, Disposition, Message
+from services.pipeline.ports import Admission, Messages, People, Person, Renderer
+
+PAIRING = (
+    "Hello! I am Valor, and I do not know you yet. Please give this code to whoever runs me, "
+    "and I will talk to you: `{code}`\n\n(They let you in with `valor pair {code}`; it is good for an hour.)"
+)
+
+
+class Submit:
+    """The use case behind SubmitMessage. A repeat gets the first answer."""
+
+    def __init__(self, store: Messages, people: People, renderer: Renderer, groups: frozenset[int]) -> None:
+        self._store, self._people, self._renderer, self._groups = store, people, renderer, groups
+
+    async def __call__(self, message: Message) -> tuple[Disposition, int | None]:
+        """What became of the message, and its turn's id where it has one.
+
+        Raises:
+            InvalidArgument: It can never be taken.
+            Unavailable: It could not be kept; submit it again.
+        """
+        outcome = await self._take(_checked(message))
+        SUBMITTED.labels(outcome[0].value).inc()
+        return outcome
+
+    async def _take(self, message: Message) -> tuple[Disposition, int | None]:
+        if gate.is_served_by_nobody(message):
+            return Disposition.IGNORED, None
+        addressed = await self._is_addressed(message)
+        listed = message.address.chat_id in self._groups
+        if message.chat_type is not ChatType.PRIVATE and not addressed and not listed:
+            return Disposition.IGNORED, None  # nobody has to be asked who this is
+        person = await self._people.resolve(message)
+        verdict = gate.decide(message.chat_type, person.role, listed=listed, addressed=addressed)
+        return await self._admit(message, person, verdict)
+
+    async def _is_addressed(self, message: Message) -> bool:
+        if message.chat_type is ChatType.PRIVATE or gate.is_addressed(message):
+            return True
+        replied = message.reply_to
+        return bool(replied) and await self._store.is_ours(message.account, message.address.chat_id, replied)
+
+    async def _admit(self, message: Message, person: Person, verdict: Verdict) -> tuple[Disposition, int | None]:
+        match verdict:
+            case Verdict.IGNORE:
+                return Disposition.IGNORED, None
+            case Verdict.CONTEXT:
+                return await self._store.accept(message, Admission(Disposition.CONTEXT, person))
+            case Verdict.PAIR:
+                return await self._pair(message, person)
+            case Verdict.ANSWER if router.command_of(message) == router.Command(STOP):
+                return await self._store.stop(message, person)
+            case _:
+                return await self._store.accept(message, Admission(Disposition.QUEUED, person))
+
+    async def _pair(self, message: Message, person: Person) -> tuple[Disposition, int | None]:
+        try:
+            code = await self._people.pairing_code(message)
+        except Unavailable:
+            return await self._store.accept(message, Admission(Disposition.QUEUED, Person()))
+        if not code or message.edited:
+            return Disposition.IGNORED, None
+        words = self._renderer.render(PAIRING.format(code=code))[0]
+        admission = Admission(Disposition.PAIRING, person, at_once=words, keep_text=False)
+        return await self._store.accept(message, admission)
+
+
+def _checked(message: Message) -> Message:
+    for field, value in (
+        ("account.channel", message.account.channel),
+        ("account.account_id", message.account.account_id),
+        ("address.chat_id", message.address.chat_id),
+        ("message_id", message.message_id),
+    ):
+        if not value:
+            raise InvalidArgument(f"{field} is empty.", field=field)
+    return message
