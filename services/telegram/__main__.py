@@ -1,0 +1,90 @@
+"""Starts telegram: settings → tables and pipeline → account → receive and deliver. A lost login is made anew."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.chassis import app, client, logs
+from services.chassis.client import Caller
+from services.chassis.database import Database
+from services.chassis.health import Health
+from services.telegram import migrations
+from services.telegram.adapters.account import Account, connected
+from services.telegram.adapters.intake import Intake
+from services.telegram.adapters.pipeline import GrpcPipeline
+from services.telegram.adapters.sender import TelegramSender
+from services.telegram.adapters.store import SqlStore
+from services.telegram.adapters.updates import TelegramUpdates
+from services.telegram.deliver import Deliverer
+from services.telegram.inbox import Inbox
+from services.telegram.metrics import CONNECTED
+from services.telegram.model import LoggedOut
+from services.telegram.pace import Pace
+from services.telegram.receive import Receiver
+from services.telegram.settings import Settings
+
+log = logs.get()
+
+NAME = "telegram"
+
+GRACE = 8.0
+"""Seconds that sends under way get at the end; the others are looked up and sent at the next start."""
+
+
+@asynccontextmanager
+async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
+    """Hold the account until the block ends; telegram serves no calls, so the address is Telegram's."""
+    bot_id = settings.bot_token.get_secret_value().partition(":")[0]
+    async with (
+        Database.open(settings.data / f"telegram-{bot_id}.db", migrations) as database,
+        client.connect(settings.pipeline_address, settings.token.get_secret_value()) as caller,
+        asyncio.TaskGroup() as tasks,
+    ):
+        stop = asyncio.Event()
+        await health.set(NAME, serving=False)
+        tasks.create_task(_live(settings, SqlStore(database), caller, health, stop))
+        yield settings.server or "Telegram"
+        stop.set()
+
+
+async def _live(settings: Settings, store: SqlStore, caller: Caller, health: Health, stop: asyncio.Event) -> None:
+    """One login after another, until told to stop."""
+    while not stop.is_set():
+        intake = Intake(store)
+        try:
+            async with connected(settings, store, intake) as account:
+                await health.set(NAME, serving=True)
+                CONNECTED.set(1)
+                log.info("logged_in", account=account.account_id)
+                await _serve(account, store, caller, intake, stop)
+        except* LoggedOut as lost:
+            log.error("logged_out", cause=str(lost.exceptions[0]))
+            await store.save_session(None)
+        finally:
+            CONNECTED.set(0)
+            await health.set(NAME, serving=False)
+
+
+async def _serve(account: Account, store: SqlStore, caller: Caller, intake: Intake, stop: asyncio.Event) -> None:
+    pipeline = GrpcPipeline(caller, account.account_id, account.username)
+    inbox, pace = Inbox(pipeline, store), Pace(store)
+    await pace.load()
+    receiver = Receiver(TelegramUpdates(account.client, store), store, inbox)
+    deliverer = Deliverer(pipeline, TelegramSender(account.client, store), store, pace, receiver)
+    intake.open(receiver)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            reading = [tasks.create_task(receiver.run()), tasks.create_task(account.watch())]
+            sending = tasks.create_task(deliverer.run())
+            await stop.wait()
+            sending.cancel()
+            await deliverer.stop(GRACE)
+            for task in reading:
+                task.cancel()
+    finally:
+        await deliverer.stop(0)
+        await inbox.close()
+
+
+if __name__ == "__main__":
+    app.main(NAME, Settings, serve)

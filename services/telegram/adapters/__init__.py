@@ -1,0 +1,1 @@
+"""The outside systems of telegram: Telegram itself, its tables, the pipeline."""

@@ -1,0 +1,128 @@
+"""Telethon, with its habits changed. All of its private names that we touch stand in this file, each with a test.
+
+- `_update_loop`: updates go to us as they come. Telethon's own loop advances its state before handlers ran, drops edits
+  and deletions inside a difference, and skips what is "too long".
+- `_handle_auto_reconnect`: after a reconnect we read the difference; Telethon does nothing.
+- `_flood_waited_requests`: Telethon remembers flood waits per request type, so one chat's wait would block all chats.
+- `_sender._start_reconnect`: the one way to a new connection that keeps the calls that are under way.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from telethon import TelegramClient, errors, functions
+from telethon.crypto import rsa
+
+from services.chassis import logs
+from services.telegram.adapters.session import DatabaseSession
+from services.telegram.metrics import CALL_SECONDS, CALLS, RECONNECTS
+from services.telegram.model import Away, FloodWait, LoggedOut, Refused
+
+log = logs.get()
+
+PATIENCE = 10.0
+"""Seconds. Telethon never gives up on a request that gets no answer; we do."""
+
+LOST_KEY = (errors.AuthKeyNotFound, errors.AuthKeyError, errors.UnauthorizedError)
+
+
+class _Forget(dict[int, float]):
+    """A memory for flood waits that keeps nothing: `pace` keeps them, per chat."""
+
+    def __setitem__(self, key: int, value: float) -> None:
+        """Forget it."""
+
+
+class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
+    """One connection to Telegram. Calls are made by `ask` alone."""
+
+    def __init__(
+        self,
+        session: DatabaseSession,
+        api_id: int,
+        api_hash: str,
+        *,
+        on_updates: Callable[[Any], Awaitable[None]],
+        on_reconnect: Callable[[], None],
+    ) -> None:
+        super().__init__(
+            session,
+            api_id,
+            api_hash,
+            connection_retries=None,
+            retry_delay=1,
+            request_retries=1,
+            raise_last_call_error=True,
+            flood_sleep_threshold=0,
+            device_model="Valor",
+            app_version="1",
+            lang_code="en",
+        )
+        self._flood_waited_requests = _Forget()
+        self._on_updates, self._on_reconnect = on_updates, on_reconnect
+
+    async def ask(self, request: Any, patience: float = PATIENCE) -> Any:
+        """Make a call.
+
+        Raises:
+            Away: No answer within `patience` seconds, or a fault of the server's; whether it was done is unknown.
+            FloodWait: Not now.
+            Refused: Never.
+            LoggedOut: The account's authorisation is gone.
+        """
+        method, start, outcome = type(request).__name__.removesuffix("Request"), time.perf_counter(), "failed"
+        try:
+            with _translated():
+                result = await asyncio.wait_for(self(request), patience)
+            outcome = "ok"
+            return result
+        finally:
+            CALLS.labels(method, outcome).inc()
+            CALL_SECONDS.labels(method).observe(time.perf_counter() - start)
+
+    def reconnect(self) -> None:
+        """Make a new connection; calls under way are made again on it."""
+        self._sender._start_reconnect(None)  # noqa: SLF001
+
+    async def _update_loop(self) -> None:
+        while True:
+            updates = await self._updates_queue.get()
+            await self._on_updates(updates)
+
+    async def _handle_auto_reconnect(self) -> None:
+        RECONNECTS.inc()
+        self._on_reconnect()
+        try:  # a call of this kind tells Telegram that this connection wants updates
+            await self.ask(functions.updates.GetStateRequest())
+        except (Away, FloodWait, Refused, LoggedOut) as error:
+            log.warning("reconnect_unanswered", cause=str(error))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Telethon's errors in our words. A CancelledError that nobody asked for is a lost connection."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Away("the connection was closed") from None
+    except (errors.FloodWaitError, errors.FloodPremiumWaitError, errors.SlowModeWaitError) as error:
+        raise FloodWait(error.seconds) from None
+    except LOST_KEY as error:
+        raise LoggedOut(type(error).__name__) from error
+    except (errors.ServerError, errors.TimedOutError, errors.RpcCallFailError) as error:
+        raise Away(str(error.message)) from None
+    except errors.RPCError as error:
+        raise Refused(str(error.message)) from None
+    except (OSError, TimeoutError, ValueError, errors.TypeNotFoundError) as error:
+        raise Away(type(error).__name__) from error
+
+
+def trust(pem: str) -> None:
+    """Accept a data centre that holds the private half of this RSA key (PKCS#1 PEM)."""
+    rsa.add_key(pem, old=False)

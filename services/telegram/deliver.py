@@ -1,0 +1,181 @@
+"""Sends what the pipeline has to send: each part once, whatever breaks in between.
+
+A part that may have been sent before is looked up first, in our own difference. So is a send whose outcome nobody knows;
+only then it is repeated, with the same random id. What Telegram refuses for good is recorded as such.
+"""
+
+import asyncio
+import itertools
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+
+from services.chassis import context, logs, tracing
+from services.chassis.errors import ValorError
+from services.telegram.metrics import DELIVERED, DROPPED, PENDING
+from services.telegram.model import Away, Draft, FloodWait, LoggedOut, Part, PartKind, Refused, Typing
+from services.telegram.pace import Pace, Rank
+from services.telegram.ports import Pipeline, Sender, Store
+from services.telegram.receive import Receiver
+
+log = logs.get()
+
+PAUSES = (0.05, 0.2, 0.5, 1.0)
+"""Seconds between attempts while somebody is away; the last one for ever."""
+
+GONE_REPLY = frozenset({"MESSAGE_ID_INVALID", "REPLY_MESSAGE_ID_INVALID"})
+"""The message that is replied to, or the preview, was deleted."""
+
+ENDED = 10_000
+"""Turns whose frames are remembered to be late."""
+
+Chat = tuple[int, int]
+
+
+class Deliverer:
+    """The way out."""
+
+    def __init__(self, pipeline: Pipeline, sender: Sender, store: Store, pace: Pace, receiver: Receiver) -> None:
+        self._pipeline, self._sender, self._store = pipeline, sender, store
+        self._pace, self._receiver = pace, receiver
+        self._parts: dict[str, asyncio.Task[None]] = {}
+        self._frames: dict[Chat, asyncio.Task[None]] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    async def run(self) -> None:
+        """Follow the pipeline for ever. What it hands out first may have been sent before: read up to now first."""
+        await self._receiver.reconciled()
+        attempt = 0
+        while True:
+            try:
+                async for event in self._pipeline.follow():
+                    attempt = 0
+                    self._begin(event)
+            except ValorError as error:
+                log.warning("follow_ended", reason=error.reason)
+            await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            attempt += 1
+
+    async def stop(self, grace: float) -> None:
+        """Give what is being sent `grace` seconds."""
+        tasks = [*self._parts.values(), *self._frames.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=grace)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, event: Part | Draft | Typing) -> None:
+        if not isinstance(event, Part):
+            self._show(event)
+        elif event.part_id not in self._parts:  # a stream that was opened again hands out what is still on its way
+            task = asyncio.create_task(self._deliver(event), name=f"part-{event.part_id}")
+            self._parts[event.part_id] = task
+            PENDING.set(len(self._parts))
+            task.add_done_callback(lambda _: self._forget(event.part_id))
+
+    def _forget(self, part_id: str) -> None:
+        del self._parts[part_id]
+        PENDING.set(len(self._parts))
+
+    async def _deliver(self, part: Part) -> None:
+        ids = {"turn_id": part.turn_id, "chat_id": str(part.chat_id)}
+        with context.about(**ids), tracing.span("deliver", part.trace):
+            if part.kind is PartKind.TEXT:
+                await self._end_frames(part)
+            try:
+                message_id, error = await self._send(part), ""
+            except Refused as refusal:
+                message_id, error = 0, refusal.reason
+                log.error("part_refused", part_id=part.part_id, reason=refusal.reason)
+            except Exception:  # the worker loop: a part that breaks us must not block its chat
+                message_id, error = 0, "INTERNAL"
+                log.exception("part_broke", part_id=part.part_id)
+            await self._record(part, message_id, error)
+        DELIVERED.labels(part.kind.value, "refused" if error else "received").inc()
+
+    async def _record(self, part: Part, message_id: int, error: str) -> None:
+        for attempt in itertools.count():
+            try:
+                await self._pipeline.record(part.part_id, message_id, error)
+            except ValorError as refusal:
+                log.warning("record_failed", reason=refusal.reason)
+                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            else:
+                break
+
+    async def _send(self, part: Part) -> int:
+        if part.kind is PartKind.REACTION:
+            return await self._insist("react", part, lambda: self._sender.react(part), Rank.SIGN)
+        if part.target:
+            try:
+                return await self._insist("edit", part, lambda: self._sender.edit(part), Rank.FINAL)
+            except Refused as refusal:
+                if refusal.reason not in GONE_REPLY:
+                    raise  # else somebody deleted the preview: the text becomes a message of its own
+        return await self._send_message(part)
+
+    async def _send_message(self, part: Part) -> int:
+        if part.possibly_sent and (found := await self._find(part)):
+            return found
+        try:
+            return await self._insist("send", part, lambda: self._sender.send(part), Rank.FINAL)
+        except Refused as refusal:
+            if not part.reply_to or refusal.reason not in GONE_REPLY:
+                raise
+        return await self._insist("send", part, lambda: self._sender.send(part, reply=False), Rank.FINAL)
+
+    async def _insist(self, method: str, part: Part, call: Callable[[], Awaitable[int]], rank: Rank) -> int:
+        """Call until Telegram did it or refuses for good."""
+        for attempt in itertools.count():
+            try:
+                async with self._pace.slot(rank, method, part.chat_id):
+                    return await call()
+            except FloodWait as wait:
+                log.warning("flood_wait", method=method, seconds=wait.seconds)
+                await self._pace.flood(method, part.chat_id, wait.seconds)
+            except (Away, LoggedOut) as error:
+                log.warning("send_unknown", method=method, cause=str(error), attempt=attempt)
+                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+                if method == "send" and (found := await self._find(part)):
+                    return found
+        raise AssertionError("count() ends")
+
+    async def _find(self, part: Part) -> int | None:
+        """The message that the part's random id became, as far as our own difference tells."""
+        await self._receiver.reconciled()
+        return await self._store.sent(part.random_id)
+
+    def _show(self, event: Draft | Typing) -> None:
+        chat = (event.chat_id, event.topic_id)
+        if event.turn_id in self._ended or chat in self._frames:
+            DROPPED.inc()
+            return
+        task = asyncio.create_task(self._frame(event))
+        self._frames[chat] = task
+        task.add_done_callback(lambda _: self._frames.pop(chat))
+
+    async def _frame(self, event: Draft | Typing) -> None:
+        """One frame: dropped rather than queued, for the next one is newer."""
+        method = "edit" if isinstance(event, Draft) and event.target else "show"
+        if self._pace.flooded(method, event.chat_id):
+            DROPPED.inc()
+            return
+        rank = Rank.PREVIEW if isinstance(event, Draft) else Rank.SIGN
+        try:
+            async with self._pace.slot(rank, method, event.chat_id):
+                if event.turn_id not in self._ended:
+                    await self._sender.show(event)
+        except FloodWait as wait:
+            await self._pace.flood(method, event.chat_id, wait.seconds)
+        except (Away, Refused, LoggedOut) as error:
+            DROPPED.inc()
+            log.info("frame_lost", cause=str(error))
+
+    async def _end_frames(self, part: Part) -> None:
+        """No frame follows the final text: late ones are dropped, the one in flight is awaited."""
+        self._ended[part.turn_id] = None
+        if len(self._ended) > ENDED:
+            self._ended.popitem(last=False)
+        frame = self._frames.get((part.chat_id, part.topic_id))
+        if frame is not None:
+            await asyncio.wait([frame])

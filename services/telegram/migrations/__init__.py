@@ -1,0 +1,1 @@
+"""The schema of telegram, revision by revision. Revisions only expand."""

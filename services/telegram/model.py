@@ -1,0 +1,235 @@
+"""Telegram in our words: what comes in by which box, what goes out. No I/O, no Telethon."""
+
+import bisect
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+ACCOUNT_BOX = 0
+"""The update box of private chats and basic groups. Every supergroup has one of its own, named by its channel id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A span of a text; offset and length in UTF-16 code units, as Telegram counts."""
+
+    type: str
+    offset: int
+    length: int
+    value: str = ""
+
+
+class ChatType(StrEnum):
+    """Where a message was written."""
+
+    PRIVATE = "private"
+    GROUP = "group"
+    SUPERGROUP = "supergroup"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that somebody else wrote, in its present wording."""
+
+    chat_id: int
+    chat_type: ChatType
+    message_id: int
+    user_id: int
+    text: str
+    chat_title: str = ""
+    name: str = ""
+    username: str = ""
+    bot: bool = False
+    kind: str = "text"
+    entities: tuple[Entity, ...] = ()
+    reply_to: int = 0
+    send_time: float = 0.0
+    edited: bool = False
+
+    @property
+    def box(self) -> int:
+        """The box that the message is numbered in."""
+        return -(self.chat_id + CHANNEL_BASE) if self.chat_type is ChatType.SUPERGROUP else ACCOUNT_BOX
+
+
+CHANNEL_BASE = 1_000_000_000_000
+"""A supergroup's marked id is -(base + channel id), as the Bot API writes it."""
+
+
+def channel_chat_id(channel_id: int) -> int:
+    """The marked id of a supergroup."""
+    return -(CHANNEL_BASE + channel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A message that cannot be put into our words; kept whole, so that nothing is lost and nothing is blocked."""
+
+    raw: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One numbered update of a box: a message, deletions, or something that only moves the number."""
+
+    box: int
+    pts: int
+    count: int
+    message: Incoming | None = None
+    deleted: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What Telegram pushed at once."""
+
+    changes: tuple[Change, ...] = ()
+    stale: bool = False
+    """Telegram says: ask for the difference, there is more than I push."""
+    stale_channels: tuple[int, ...] = ()
+    poison: tuple[Poison, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the account's box was read; `date` in epoch seconds."""
+
+    pts: int
+    qts: int
+    date: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A piece of a difference. Messages carry their last wording in it; `sent` maps random ids to message ids."""
+
+    pts: int
+    final: bool
+    messages: tuple[Incoming, ...] = ()
+    deleted: tuple[int, ...] = ()
+    sent: tuple[tuple[int, int], ...] = ()
+    channels: tuple[int, ...] = ()
+    cursor: Cursor | None = None
+    too_long: bool = False
+    poison: tuple[Poison, ...] = ()
+
+
+HELD = 1000
+"""Pushes that a box holds back at most; what overflows comes with the difference."""
+
+
+@dataclass
+class Box:
+    """Puts the pushes of one box into order: what comes early is held until the gap before it is closed.
+
+    `pts` is the number of the last update that was taken; None until the box was first read.
+    """
+
+    pts: int | None = None
+    held: list[Change] = field(default_factory=list)
+
+    def offer(self, change: Change) -> list[Change]:
+        """The updates that may be taken now, in order: none, this one, or this one and some that were held."""
+        if self.pts is not None and change.pts <= self.pts and change.count:
+            return []
+        bisect.insort(self.held, change, key=lambda held: held.pts)
+        del self.held[HELD:]
+        return self._ready()
+
+    def synchronise(self, pts: int) -> list[Change]:
+        """The difference was read up to `pts`; the held updates that may be taken now."""
+        self.pts = pts if self.pts is None else max(self.pts, pts)
+        return self._ready()
+
+    def lose(self) -> None:
+        """The connection was lost: nobody knows what was missed."""
+        self.pts = None
+
+    @property
+    def gap(self) -> bool:
+        """Something is missing."""
+        return bool(self.held)
+
+    def _ready(self) -> list[Change]:
+        if self.pts is None:
+            return []
+        ready: list[Change] = []
+        waiting: list[Change] = []
+        for change in self.held:
+            if change.pts - change.count == self.pts:
+                ready.append(change)
+                self.pts = change.pts
+            elif change.pts > self.pts:
+                waiting.append(change)
+        self.held = waiting
+        return ready
+
+
+class PartKind(StrEnum):
+    """What a part is."""
+
+    TEXT = "text"
+    PREVIEW = "preview"
+    REACTION = "reaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing to send."""
+
+    part_id: str
+    turn_id: str
+    chat_id: int
+    topic_id: int
+    kind: PartKind
+    text: str
+    entities: tuple[Entity, ...]
+    random_id: int
+    reply_to: int
+    target: int
+    possibly_sent: bool
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The text of an answer so far; `target` is the preview message that shows it, 0 for a native draft."""
+
+    turn_id: str
+    chat_id: int
+    topic_id: int
+    text: str
+    target: int
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """Somebody is being answered."""
+
+    turn_id: str
+    chat_id: int
+    topic_id: int
+
+
+class Refused(Exception):
+    """Telegram will never do this; `reason` is its own word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class FloodWait(Exception):
+    """Telegram does this again in `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"{seconds:.0f} s")
+        self.seconds = seconds
+
+
+class Away(Exception):
+    """Telegram did not answer; whether it did what was asked is unknown."""
+
+
+class LoggedOut(Exception):
+    """The account's authorisation is gone."""

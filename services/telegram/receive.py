@@ -1,0 +1,176 @@
+"""Takes in everything that people write, once and in order.
+
+Pushes are the fast path; they never move the cursor. The cursor moves only by differences that we ask for, and only
+over what the pipeline keeps. Pushes that leave a gap are held until the difference has closed it, so that no message is
+handed over before one that was written earlier.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+from services.chassis import logs
+from services.telegram.inbox import Inbox
+from services.telegram.metrics import GAPS, TOO_LONG, UPDATE_AGE
+from services.telegram.model import ACCOUNT_BOX, Away, Box, Change, FloodWait, Push, Slice, channel_chat_id
+from services.telegram.ports import Store, Updates
+
+log = logs.get()
+
+VERIFY = 45.0
+"""Seconds between two readings of the difference when all is quiet: a push that was silently lost is found then."""
+
+GAP = 0.5
+"""Seconds that a missing push may be late, as Telegram's documentation has it."""
+
+UNPROVEN = 600.0
+"""Seconds after which a quiet supergroup is read, whatever Telegram says of it."""
+
+UNREAD = 1000
+"""Pushes after which the difference is read, so that the cursor never lags far behind."""
+
+
+class Receiver:
+    """The account's boxes."""
+
+    def __init__(self, updates: Updates, store: Store, inbox: Inbox) -> None:
+        self._updates, self._store, self._inbox = updates, store, inbox
+        self._boxes: dict[int, Box] = defaultdict(Box)
+        self._channels: dict[int, int] = {}
+        self._read_at: dict[int, float] = {}
+        self._stale: set[int] = set()
+        self._wake = asyncio.Event()
+        self._next: asyncio.Future[None] | None = None
+
+    def lose(self) -> None:
+        """The connection was lost: hold pushes until the difference was read."""
+        for box in self._boxes.values():
+            box.lose()
+        self._stale |= set(self._channels)
+        self._wake.set()
+
+    async def reconciled(self) -> None:
+        """Wait for a difference that is asked for from now on."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().create_future()
+        self._wake.set()
+        await asyncio.shield(self._next)
+
+    async def push(self, push: Push) -> None:
+        """Take what Telegram pushed."""
+        for poison in push.poison:
+            await self._store.bury(poison)
+        for change in push.changes:
+            await self._know(change)
+            self._take(self._boxes[change.box].offer(change))
+        self._stale |= set(push.stale_channels)
+        if push.stale or push.stale_channels or self._inbox.kept(ACCOUNT_BOX) >= UNREAD:
+            self._wake.set()
+        elif any(self._boxes[change.box].gap for change in push.changes):
+            asyncio.get_running_loop().call_later(GAP, self._find_gaps)
+
+    async def run(self) -> None:
+        """Read the difference when something asks for it, and every now and then; for ever.
+
+        Raises:
+            LoggedOut: The account's authorisation is gone.
+        """
+        self._channels = await self._store.channels()
+        self.lose()
+        while True:
+            await self._woken()
+            asked, self._next = self._next, None
+            await self._until_read()
+            if asked is not None:
+                asked.set_result(None)
+
+    async def _woken(self) -> None:
+        try:
+            async with asyncio.timeout(VERIFY):
+                await self._wake.wait()
+        except TimeoutError:
+            long_ago = time.monotonic() - UNPROVEN
+            self._stale |= {number for number in self._channels if self._read_at.get(number, 0.0) < long_ago}
+        self._wake.clear()
+        self._stale |= {number for number in self._channels if self._inbox.kept(number)}
+
+    async def _until_read(self) -> None:
+        while True:
+            try:
+                return await self._reconcile()
+            except Away as error:
+                log.warning("difference_failed", cause=str(error))
+                await asyncio.sleep(0.5)
+            except FloodWait as error:
+                log.warning("difference_flooded", seconds=error.seconds)
+                await asyncio.sleep(error.seconds)
+
+    async def _reconcile(self) -> None:
+        cursor = await self._store.cursor()
+        if cursor is None:
+            cursor = await self._updates.state()
+            await self._store.advance(Slice(pts=cursor.pts, final=True, cursor=cursor))
+        while True:
+            piece = await self._updates.difference(cursor)
+            await self._absorb(ACCOUNT_BOX, 0, piece)
+            for channel_id in sorted(self._stale | set(piece.channels)):
+                await self._reconcile_channel(channel_id)
+            await self._store.advance(piece)
+            cursor = piece.cursor or cursor
+            if piece.final:
+                break
+        self._inbox.forget(ACCOUNT_BOX)
+        self._take(self._boxes[ACCOUNT_BOX].synchronise(cursor.pts))
+        UPDATE_AGE.set(time.time())
+
+    async def _reconcile_channel(self, channel_id: int) -> None:
+        pts, final = self._channels.get(channel_id, 1), False
+        while not final:
+            piece = await self._updates.channel_difference(channel_id, pts)
+            if piece is None:
+                break
+            await self._absorb(channel_id, channel_chat_id(channel_id), piece)
+            await self._store.advance_channel(channel_id, piece)
+            self._channels[channel_id] = pts = piece.pts
+            final = piece.final
+        self._stale.discard(channel_id)
+        self._read_at[channel_id] = time.monotonic()
+        self._inbox.forget(channel_id)
+        self._take(self._boxes[channel_id].synchronise(pts))
+
+    async def _absorb(self, box: int, chat_id: int, piece: Slice) -> None:
+        """Return when the pipeline keeps all of it."""
+        if piece.too_long:
+            TOO_LONG.inc()
+            log.error("difference_too_long", box=box)
+        for poison in piece.poison:
+            await self._store.bury(poison)
+        kept = [self._inbox.put(message, piece.pts) for message in piece.messages]
+        await asyncio.gather(*kept)
+        if piece.deleted:
+            await self._inbox.delete(chat_id, piece.deleted)
+
+    async def _know(self, change: Change) -> None:
+        """A supergroup is met for the first time: it is read from just before this update on."""
+        if change.box == ACCOUNT_BOX or change.box in self._channels:
+            return
+        start = change.pts - change.count
+        await self._store.advance_channel(change.box, Slice(pts=start, final=True))
+        self._channels[change.box] = start
+        self._boxes[change.box].synchronise(start)
+
+    def _take(self, ready: Sequence[Change]) -> None:
+        for change in ready:
+            if change.message is not None:
+                self._inbox.put(change.message, change.pts)
+            elif change.deleted:
+                chat_id = 0 if change.box == ACCOUNT_BOX else channel_chat_id(change.box)
+                self._inbox.delete(chat_id, change.deleted)
+
+    def _find_gaps(self) -> None:
+        gaps = {number for number, box in self._boxes.items() if box.gap}
+        if gaps:
+            GAPS.inc()
+            self._stale |= gaps - {ACCOUNT_BOX}
+            self._wake.set()
