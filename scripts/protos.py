@@ -14,7 +14,7 @@ PROTOS = ROOT / "protos"
 
 def generate(target: Path) -> None:
     """Write the generated code of every contract below `target`."""
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # protoc looks for its plugins
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where the plugins are
     files = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("valor/**/*.proto"))
     kinds = ("python_out", "mypy_out", "grpc_python_out", "mypy_grpc_out=async_only")
     outputs = [f"--{kind}{':' if '=' in kind else '='}{target}" for kind in kinds]

@@ -1,7 +1,7 @@
 """Sends what the pipeline has to send: each part once, whatever breaks in between.
 
-A part that may have been sent before is looked up first, in our own difference. So is a send whose outcome nobody knows;
-only then it is repeated, with the same random id. What Telegram refuses for good is recorded as such.
+A part that may have been sent before is looked up first, in our own difference. A send whose outcome is unknown is
+looked up as well, and repeated only then, with the same random id. What Telegram refuses for good is recorded as such.
 """
 
 import asyncio

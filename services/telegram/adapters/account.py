@@ -79,7 +79,7 @@ async def connected(
         on_reconnect=intake.lose,
     )
     try:
-        yield Account(client, await _log_in(client, settings, store))
+        yield Account(client, await _log_in(client, session, settings, store))
     finally:
         await client.disconnect()
 
@@ -92,12 +92,13 @@ def _server(settings: Settings) -> tuple[int, str, int] | None:
     return DATA_CENTRE, host, int(port)
 
 
-async def _log_in(client: Client, settings: Settings, store: SqlStore) -> Any:
-    await _connect(client, store)
+async def _log_in(client: Client, session: DatabaseSession, settings: Settings, store: SqlStore) -> Any:
+    await _connect(client, session, store)
     token = settings.bot_token.get_secret_value()
     while True:
         try:
-            return await _myself(client) or await _import(client, settings, token)
+            me = await _myself(client) or await _import(client, settings, token)
+            await session.keep()  # the login may have moved us to another data centre
         except FloodWait as wait:
             log.warning("login_flooded", seconds=wait.seconds)
             await store.wait(LOGIN, 0, time.time() + wait.seconds)
@@ -111,14 +112,17 @@ async def _log_in(client: Client, settings: Settings, store: SqlStore) -> Any:
             if refusal.reason in BAD_API:
                 raise SettingsError("TELEGRAM_API_ID and TELEGRAM_API_HASH are refused by Telegram.") from None
             raise
+        else:
+            return me
 
 
-async def _connect(client: Client, store: SqlStore) -> None:
+async def _connect(client: Client, session: DatabaseSession, store: SqlStore) -> None:
     waits = await store.waits()
     await asyncio.sleep(max(0.0, waits.get((LOGIN, 0), 0.0) - time.time()))
     while True:
         try:
             await client.connect()
+            await session.keep()
         except (OSError, TimeoutError) as error:
             log.warning("connect_failed", cause=type(error).__name__)
             await asyncio.sleep(1)

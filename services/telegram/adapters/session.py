@@ -29,8 +29,8 @@ class DatabaseSession(MemorySession):  # type: ignore[misc] # Telethon is untype
         if server is not None:
             self.set_dc(*server)
 
-    async def save(self) -> None:
-        """Keep the login, where it is a new one. Telethon calls this often."""
+    async def keep(self) -> None:
+        """Keep the login, where it is a new one. Telethon's own `save` does nothing: it would have to be waited for."""
         if self.auth_key is None or not self.auth_key.key:
             return
         login = SavedSession(self.dc_id, self.server_address, self.port, self.auth_key.key)
