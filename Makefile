@@ -1,6 +1,51 @@
 .DEFAULT_GOAL := check
-.PHONY: protos
+.PHONY: help setup run test protos protos-check lock format lint types layers secrets check chaos bench
 BIN := .venv/bin
+N ?= 1000
+SEED ?= 7
 
-protos:  ## Generate the Python of the contracts
+help:  ## Show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/ready: pyproject.toml constraints.txt scripts/setup.sh
+	@scripts/setup.sh && touch $@
+
+.venv/ready-dev: pyproject.toml constraints.txt scripts/setup.sh
+	@scripts/setup.sh dev && touch $@ .venv/ready
+
+setup: .venv/ready-dev  ## Make .venv with everything for working on Valor
+
+run: .venv/ready  ## Start Valor and chat with it; without settings on a sandbox Telegram
+	@$(BIN)/valor up --chat
+
+test: .venv/ready-dev  ## Run all tests that need no container, with the coverage gate
+	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+protos: .venv/ready-dev  ## Generate the Python of the contracts
 	$(BIN)/python scripts/protos.py
+
+protos-check: .venv/ready-dev  ## Fail where the generated Python is not what the contracts say
+	$(BIN)/python scripts/protos.py --check
+
+lock: .venv/ready-dev  ## Resolve all dependencies into constraints.txt
+	uv pip compile --quiet --universal --all-extras --group dev --no-header --no-annotate pyproject.toml -o constraints.txt
+
+format: .venv/ready-dev  ## Format the code
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: .venv/ready-dev  ## Check style and security
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: .venv/ready-dev  ## Check types
+	$(BIN)/mypy
+
+layers: .venv/ready-dev  ## Check who imports whom
+	$(BIN)/lint-imports --no-cache >build/layers.txt || { cat build/layers.txt; exit 1; }
+
+check: lint types layers protos-check test  ## Everything that has to pass
+
+chaos: .venv/ready-dev  ## Kill services while people write; N messages, SEED
+	$(BIN)/python -m tests.chaos --messages $(N) --seed $(SEED) $(ARGS)
+
+bench: .venv/ready-dev  ## Measure speed and memory against the bars
+	$(BIN)/python -m tests.bench $(ARGS)

@@ -28,8 +28,29 @@ def protoc_include() -> Path:
     return Path(protoc.__file__).parent / "_proto"
 
 
-if __name__ == "__main__":
+def differences(fresh: Path) -> list[str]:
+    """The files in which the committed code differs from freshly generated code."""
+    trees = [
+        {
+            path.relative_to(root): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        for root in (fresh / "valor", PROTOS / "gen" / "valor")
+    ]
+    return sorted(str(path) for path in trees[0] | trees[1] if trees[0].get(path) != trees[1].get(path))
+
+
+def main() -> None:
+    """Generate, or with --check fail where the committed code is not what the contracts say."""
     with tempfile.TemporaryDirectory() as fresh:
         generate(Path(fresh))
-        shutil.rmtree(PROTOS / "gen" / "valor", ignore_errors=True)
-        shutil.copytree(Path(fresh) / "valor", PROTOS / "gen" / "valor")
+        if "--check" not in sys.argv:
+            shutil.rmtree(PROTOS / "gen" / "valor", ignore_errors=True)
+            shutil.copytree(Path(fresh) / "valor", PROTOS / "gen" / "valor")
+        elif stale := differences(Path(fresh)):
+            sys.exit(f"Run `make protos`; not what the contracts say: {', '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()

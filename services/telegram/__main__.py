@@ -40,29 +40,42 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
         client.connect(settings.pipeline_address, settings.token.get_secret_value()) as caller,
         asyncio.TaskGroup() as tasks,
     ):
-        stop = asyncio.Event()
-        await health.set(NAME, serving=False)
-        tasks.create_task(_live(settings, SqlStore(database), caller, health, stop))
+        online, stop = Switch(health), asyncio.Event()
+        await online.turn(on=False)
+        life = tasks.create_task(_live(settings, SqlStore(database), caller, online, stop))
         yield settings.server or "Telegram"
         stop.set()
+        if not online.on:
+            life.cancel()  # nothing is on its way: what it waits for is a login
 
 
-async def _live(settings: Settings, store: SqlStore, caller: Caller, health: Health, stop: asyncio.Event) -> None:
+class Switch:
+    """Whether the account is logged in, as everybody sees it."""
+
+    def __init__(self, health: Health) -> None:
+        self._health, self.on = health, False
+
+    async def turn(self, *, on: bool) -> None:
+        """Say so."""
+        self.on = on
+        CONNECTED.set(int(on))
+        await self._health.set(NAME, serving=on)
+
+
+async def _live(settings: Settings, store: SqlStore, caller: Caller, online: Switch, stop: asyncio.Event) -> None:
     """One login after another, until told to stop."""
     while not stop.is_set():
         intake = Intake(store)
         try:
             async with connected(settings, store, intake) as account:
-                await health.set(NAME, serving=True)
-                CONNECTED.set(1)
+                await online.turn(on=True)
                 log.info("logged_in", account=account.account_id)
                 await _serve(account, store, caller, intake, stop)
         except* LoggedOut as lost:
             log.error("logged_out", cause=str(lost.exceptions[0]))
             await store.save_session(None)
         finally:
-            CONNECTED.set(0)
-            await health.set(NAME, serving=False)
+            await online.turn(on=False)
 
 
 async def _serve(account: Account, store: SqlStore, caller: Caller, intake: Intake, stop: asyncio.Event) -> None:

@@ -1,0 +1,73 @@
+"""The commands."""
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from services.chassis.errors import SettingsError, ValorError
+from services.cli import ask
+from services.cli.up import up as run_house
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Valor, an AI teammate that lives in Telegram.")
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 it failed, 2 a setting is missing or wrong."""
+    app()
+
+
+@app.command()
+def up(
+    *,
+    processes: Annotated[bool, typer.Option("--processes", help="One process a service, as in a cluster.")] = False,
+    chat: Annotated[bool, typer.Option("--chat", help="Open a chat prompt (sandbox Telegram only).")] = False,
+) -> None:
+    """Start the whole house. Without TELEGRAM_… settings it brings its own sandbox Telegram."""
+    _do(lambda: run_house(processes=processes, chat=chat))
+
+
+@app.command()
+def chat() -> None:
+    """Chat with a house that runs on the sandbox Telegram."""
+    _do(ask.chat)
+
+
+@app.command()
+def send(text: Annotated[str, typer.Argument(help="What to say.")]) -> None:
+    """Say one thing in the sandbox Telegram and print the answer."""
+    _do(lambda: ask.send(text))
+
+
+@app.command()
+def status() -> None:
+    """How the house is: health, what waits, where everything listens."""
+    _do(ask.status)
+
+
+@app.command()
+def pair(code: Annotated[str, typer.Argument(help="The code that a stranger was given.")]) -> None:
+    """Let the stranger with this code talk to Valor."""
+    _do(lambda: ask.pair(code))
+
+
+def _do(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        uvloop.run(work())
+    except* SettingsError as group:
+        _fail(group, 2)
+    except* ValorError as group:
+        _fail(group, 1)
+
+
+def _fail(error: BaseException, code: int) -> None:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    sys.stderr.write(f"{error}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

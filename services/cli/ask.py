@@ -1,0 +1,83 @@
+"""Commands that ask a running house: chat, send, status, pair."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.chassis import client
+from services.chassis.errors import SettingsError, ValorError
+from services.cli import plan as plans
+from services.cli.chat import Chat
+from services.cli.plan import Run
+from services.cli.sandbox import people
+from services.cli.up import converse
+from valor.monitor.v1 import monitor_pb2, monitor_pb2_grpc
+from valor.people.v1 import people_pb2, people_pb2_grpc
+from valor.pipeline.v1 import pipeline_pb2, pipeline_pb2_grpc
+
+
+async def chat() -> None:
+    """Chat in the sandbox Telegram."""
+    await converse(_run())
+
+
+async def send(text: str) -> None:
+    """Say one thing in the sandbox Telegram and print the answer."""
+    async with _private_chat(_run()) as private:
+        for answer in await private.ask(text):
+            sys.stdout.write(f"{answer}\n")
+
+
+async def pair(code: str) -> None:
+    """Let a stranger in."""
+    run = _run()
+    async with client.connect(run.addresses["people"], run.token) as caller:
+        stub = people_pb2_grpc.PeopleServiceStub(caller.channel)
+        request = people_pb2.ApprovePairingRequest(code=code)
+        identity = (await caller.call(stub.ApprovePairing, request, timeout=5)).identity
+    name = identity.name or identity.username or str(identity.user_id)
+    sys.stdout.write(f"{name} ({identity.channel} {identity.user_id}) may talk to Valor now.\n")
+
+
+async def status() -> None:
+    """Print health, what waits, and where everything listens."""
+    run = _run()
+    async with client.connect(run.addresses["monitor"], run.token) as caller:
+        stub = monitor_pb2_grpc.MonitorServiceStub(caller.channel)
+        health = await caller.call(stub.GetHealth, monitor_pb2.GetHealthRequest(), timeout=10)
+    sys.stdout.write(f"Health {health.score} of 100\n")
+    for check in health.checks:
+        sys.stdout.write(f"  {check.name:<12} {check.score:>3}  {check.detail}\n")
+    sys.stdout.write(await _waiting(run))
+    for name, address in run.addresses.items():
+        sys.stdout.write(f"  {name:<12} {address}\n")
+
+
+async def _waiting(run: Run) -> str:
+    async with client.connect(run.addresses["pipeline"], run.token) as caller:
+        stub = pipeline_pb2_grpc.PipelineServiceStub(caller.channel)
+        try:
+            queue = await caller.call(stub.GetQueue, pipeline_pb2.GetQueueRequest(), timeout=5)
+        except ValorError as error:
+            return f"The pipeline does not answer: {error.message}\n"
+    oldest = f", the oldest for {queue.oldest_waiting_seconds:.1f} s" if queue.waiting else ""
+    return (
+        f"{queue.waiting} waiting{oldest}; {queue.running} running; {queue.undelivered} undelivered;"
+        f" {queue.dead} dead\n"
+    )
+
+
+def _run() -> Run:
+    return Run.load(plans.data_folder(os.environ))
+
+
+@asynccontextmanager
+async def _private_chat(run: Run) -> AsyncIterator[Chat]:
+    if run.sandbox is None:
+        raise SettingsError("This house is on the real Telegram: write to your bot there.")
+    async with (
+        people(run.sandbox) as (sandbox, person, bot),
+        client.connect(run.addresses["pipeline"], run.token) as pipeline,
+    ):
+        yield Chat(sandbox, person, bot, pipeline)

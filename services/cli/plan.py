@@ -1,0 +1,172 @@
+"""What a house needs before it starts: addresses, secrets of this run, and the environment that every service reads."""
+
+import json
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from services.chassis.errors import SettingsError
+
+SERVICES = ("people", "toolrunner", "agent", "pipeline", "telegram", "monitor")
+"""Callee first: the order in which a house starts, and the reverse of that in which it stops."""
+
+CALLED = ("people", "toolrunner", "agent", "pipeline", "monitor")
+"""Services that take calls."""
+
+HOST = "127.0.0.1"
+FIRST_PORT = 7200
+"""Calls from here on, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a taken port is replaced."""
+
+TELEGRAM = ("TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_BOT_TOKEN")
+SANDBOX_API = {"TELEGRAM_API_ID": "1", "TELEGRAM_API_HASH": "0" * 32}
+"""The sandbox asks for no application; Telethon wants one."""
+
+
+@dataclass(frozen=True)
+class SandboxRun:
+    """Where the sandbox Telegram is, and who is who in it."""
+
+    listen: str
+    control: str
+    token: str
+    bot_token: str
+
+    @property
+    def bot_id(self) -> int:
+        """The bot's user id."""
+        return int(self.bot_token.partition(":")[0])
+
+
+@dataclass(frozen=True)
+class Run:
+    """A running house, as `run.json` in its data folder tells other commands."""
+
+    pid: int
+    token: str
+    addresses: dict[str, str]
+    health: dict[str, str]
+    metrics: dict[str, str]
+    sandbox: SandboxRun | None
+
+    def save(self, folder: Path) -> None:
+        """Tell where the house is; the file holds the run's secrets, so nobody else may read it."""
+        path = folder / "run.json"
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(self), file, indent=1)
+
+    @staticmethod
+    def load(folder: Path) -> "Run":
+        """Where the house of this folder is.
+
+        Raises:
+            SettingsError: Nothing runs there.
+        """
+        try:
+            found: dict[str, Any] = json.loads((folder / "run.json").read_text())
+            os.kill(found["pid"], 0)
+        except (OSError, ValueError, KeyError):
+            raise SettingsError(f"Nothing runs on {folder}: start it with `valor up`, or set VALOR_DATA.") from None
+        sandbox = found.pop("sandbox")
+        return Run(**found, sandbox=SandboxRun(**sandbox) if sandbox else None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A house that is about to start."""
+
+    folder: Path
+    run: Run
+    environment: dict[str, str]
+    """What every process gets; `process_environment` adds what is each process's own."""
+
+    def process_environment(self, process: str) -> dict[str, str]:
+        """The environment of one process."""
+        return {
+            **self.environment,
+            "VALOR_HEALTH": self.run.health[process],
+            "VALOR_METRICS": self.run.metrics[process],
+        }
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """VALOR_DATA, or `data` below the present folder."""
+    return Path(environ.get("VALOR_DATA") or "data").absolute()
+
+
+def make(environ: Mapping[str, str], *, processes: bool) -> Plan:
+    """Choose addresses and secrets. Without Telegram settings the house brings its own sandbox Telegram."""
+    folder = data_folder(environ)
+    ports = _Ports()
+    sandbox = None if any(environ.get(name) for name in TELEGRAM) else _sandbox(folder, ports)
+    addresses = {name: ports.take(FIRST_PORT + number) for number, name in enumerate(CALLED)}
+    members = SERVICES if processes else ("valor",)
+    run = Run(
+        pid=os.getpid(),
+        token=secrets.token_urlsafe(32),
+        addresses=addresses,
+        health={name: ports.take(FIRST_PORT + 100 + number) for number, name in enumerate(members)},
+        metrics={name: ports.take(FIRST_PORT + 200 + number) for number, name in enumerate(members)},
+        sandbox=sandbox,
+    )
+    return Plan(folder, run, _environment(folder, run))
+
+
+def _environment(folder: Path, run: Run) -> dict[str, str]:
+    shared = {
+        "VALOR_DATA": str(folder),
+        "VALOR_TOKEN": run.token,
+        "VALOR_SCOPE_KEY": secrets.token_urlsafe(32),
+        "MONITOR_TARGETS": ",".join(f"{name}={run.health.get(name, run.health.get('valor'))}" for name in SERVICES),
+    }
+    for name, address in run.addresses.items():
+        shared[f"{name.upper()}_LISTEN"] = shared[f"{name.upper()}_ADDRESS"] = address
+    if run.sandbox is not None:
+        shared |= SANDBOX_API | {
+            "TELEGRAM_BOT_TOKEN": run.sandbox.bot_token,
+            "TELEGRAM_SERVER": run.sandbox.listen,
+            "TELEGRAM_SERVER_KEY": str(folder / "testdc" / "server_key.pem"),
+        }
+    return shared
+
+
+def _sandbox(folder: Path, ports: "_Ports") -> SandboxRun:
+    """The sandbox of a folder keeps its bot for ever, so that a second start goes on where the first ended."""
+    path = folder / "sandbox.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"bot_token": f"{10_000 + secrets.randbelow(90_000)}:{secrets.token_urlsafe(24)}"}))
+    bot_token = json.loads(path.read_text())["bot_token"]
+    return SandboxRun(
+        listen=ports.take(FIRST_PORT + 300),
+        control=ports.take(FIRST_PORT + 301),
+        token=secrets.token_urlsafe(32),
+        bot_token=bot_token,
+    )
+
+
+class _Ports:
+    """Free ports: the wished-for one, or another where it is taken."""
+
+    def __init__(self) -> None:
+        self._given: set[int] = set()
+
+    def take(self, wished: int) -> str:
+        for port in (wished, 0):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError:
+                    continue
+                found = probe.getsockname()[1]
+            if found not in self._given:
+                self._given.add(found)
+                return f"{HOST}:{found}"
+        return self.take(0)
