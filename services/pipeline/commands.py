@@ -10,6 +10,13 @@ STOP = "stop"
 """Acts when it arrives, outside the queue."""
 
 
+PAIRING = (
+    "Hello! I am Valor, and I do not know you yet. Please give this code to whoever runs me, "
+    "and I will talk to you: `{code}`\n\n(They let you in with `valor pair {code}`; it is good for an hour.)"
+)
+"""What a stranger is told."""
+
+
 @dataclass(frozen=True)
 class CommandSpec:
     """A command as /help shows it."""

@@ -88,8 +88,11 @@ class Turns(Protocol):
     async def release(self, turn: Turn) -> None:
         """Hand the turn over: it waits again, checkpoints kept."""
 
-    async def settle_access(self, turn: Turn, person: Person, *, answer: bool) -> bool:
-        """Decide a turn whose writer was unknown; False: the message and its turn are gone."""
+    async def identify(self, turn: Turn, person: Person, *, keep_text: bool) -> None:
+        """Who wrote the turn's message is known now; the text of a stranger is not kept."""
+
+    async def forget(self, turn: Turn) -> None:
+        """The turn's message was not for us: message and turn are gone."""
 
     async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
         """Keep what a model step added; keeping it again changes nothing."""

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from services.chassis import logs
-from services.chassis.errors import LostOwnership, ValorError
+from services.chassis.errors import LostOwnership, TimedOut, Unavailable, ValorError
 from services.pipeline import failures, gate, router
-from services.pipeline.commands import Commands
+from services.pipeline.commands import PAIRING, Commands
 from services.pipeline.gate import Verdict
 from services.pipeline.metrics import ANSWER_SECONDS, ENDED, FAILED
 from services.pipeline.model import Role, Turn, Usage
@@ -15,6 +16,9 @@ from services.pipeline.ports import People, Renderer, Store
 from services.pipeline.stage import Stage
 
 log = logs.get()
+
+AGAIN = 0.2
+"""Seconds between two questions to people while it is away."""
 
 CLAIMS = 20
 """Claims without an end before a turn is given up: whatever kills its runner every time must not do so for ever."""
@@ -55,20 +59,42 @@ class Responder:
             self._stage.close(turn)
 
     async def _run(self, turn: Turn) -> None:
-        if turn.role is Role.UNKNOWN and not await self._settle(turn):
-            ENDED.labels("denied").inc()
-            return
         if turn.fence > CLAIMS:
             await self._give_up(turn, "CRASH_LOOP", f"claimed {turn.fence} times without an end")
             return
         try:
-            text, usage = await self._answer(turn)
+            answer = await self._admit(turn) if turn.role is Role.UNKNOWN else await self._answer(turn)
         except LostOwnership:
             raise
         except ValorError as error:
             await self._give_up(turn, error.reason, str(error))
             return
-        await self._finish(turn, text, usage)
+        if answer is not None:
+            await self._finish(turn, *answer)
+
+    async def _admit(self, turn: Turn) -> tuple[str, Usage] | None:
+        """Who wrote this was not known when it came: wait until it is, and decide then. None: it was not for us."""
+        while (person := await self._people.resolve(turn.message)).role is Role.UNKNOWN:
+            await asyncio.sleep(AGAIN)
+        listed = turn.message.address.chat_id in self._groups
+        verdict = gate.decide(turn.message.chat_type, person.role, listed=listed, addressed=True)
+        if verdict is Verdict.ANSWER:
+            await self._store.identify(turn, person, keep_text=True)
+            return await self._answer(replace(turn, person_id=person.person_id, role=person.role))
+        code = await self._pairing_code(turn) if verdict is Verdict.PAIR else ""
+        if not code:
+            await self._store.forget(turn)
+            ENDED.labels("denied").inc()
+            return None
+        await self._store.identify(turn, person, keep_text=False)
+        return PAIRING.format(code=code), Usage()
+
+    async def _pairing_code(self, turn: Turn) -> str:
+        while True:
+            try:
+                return await self._people.pairing_code(turn.message)
+            except (Unavailable, TimedOut):
+                await asyncio.sleep(AGAIN)
 
     async def _finish(self, turn: Turn, text: str, usage: Usage) -> None:
         drafts = self._renderer.render(text)
@@ -87,14 +113,6 @@ class Responder:
             case router.Ask(text):
                 output = await self._orchestrator.answer(turn, text)
                 return output.text, output.usage
-
-    async def _settle(self, turn: Turn) -> bool:
-        """Who wrote this was not known when it came; wait until it is."""
-        while (person := await self._people.resolve(turn.message)).role is Role.UNKNOWN:
-            await asyncio.sleep(0.2)
-        listed = turn.message.address.chat_id in self._groups
-        verdict = gate.decide(turn.message.chat_type, person.role, listed=listed, addressed=True)
-        return await self._store.settle_access(turn, person, answer=verdict is Verdict.ANSWER)
 
     async def _give_up(self, turn: Turn, reason: str, cause: str) -> None:
         self._stage.close(turn)

@@ -1,17 +1,12 @@
 """Takes a message in: the gate decides, then message and turn are kept together."""
 
-from services.chassis.errors import InvalidArgument, Unavailable
+from services.chassis.errors import InvalidArgument, TimedOut, Unavailable
 from services.pipeline import gate, router
-from services.pipeline.commands import STOP
+from services.pipeline.commands import PAIRING, STOP
 from services.pipeline.gate import Verdict
 from services.pipeline.metrics import SUBMITTED
 from services.pipeline.model import ChatType, Disposition, Message
 from services.pipeline.ports import Admission, Messages, People, Person, Renderer
-
-PAIRING = (
-    "Hello! I am Valor, and I do not know you yet. Please give this code to whoever runs me, "
-    "and I will talk to you: `{code}`\n\n(They let you in with `valor pair {code}`; it is good for an hour.)"
-)
 
 
 class Submit:
@@ -64,7 +59,7 @@ class Submit:
     async def _pair(self, message: Message, person: Person) -> tuple[Disposition, int | None]:
         try:
             code = await self._people.pairing_code(message)
-        except Unavailable:
+        except (Unavailable, TimedOut):
             return await self._store.accept(message, Admission(Disposition.QUEUED, Person()))
         if not code or message.edited:
             return Disposition.IGNORED, None

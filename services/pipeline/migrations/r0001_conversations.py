@@ -48,6 +48,7 @@ def _chat_history() -> None:
         sa.Column("disposition", sa.Text, nullable=False),
         sa.Column("user_id", sa.BigInteger, nullable=False),
         sa.Column("user_name", sa.Text, nullable=False),
+        sa.Column("username", sa.Text, nullable=False, server_default="", comment="people may be let in by it"),
         sa.Column("message_type", sa.Text, nullable=False),
         sa.Column("message", sa.Text, nullable=False),
         sa.Column("entities", sa.Text, nullable=False),

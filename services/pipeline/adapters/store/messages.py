@@ -152,9 +152,10 @@ def _find(tx: Transaction, message: Message) -> Row | None:
 def _insert(tx: Transaction, message: Message, admission: Admission) -> int:
     history_id: int = tx.value(
         "INSERT INTO chat_history (channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title,"
-        " message_id, version, order_key, direction, disposition, user_id, user_name, message_type, message, entities,"
-        " reply_to, timestamp) VALUES (:channel, :account, :account_name, :chat, :topic, :chat_type, :title, :message,"
-        " :version, :message, 'in', :disposition, :user, :name, :kind, :text, :entities, :reply, :time) RETURNING id",
+        " message_id, version, order_key, direction, disposition, user_id, user_name, username, message_type, message,"
+        " entities, reply_to, timestamp)"
+        " VALUES (:channel, :account, :account_name, :chat, :topic, :chat_type, :title, :message, :version, :message,"
+        " 'in', :disposition, :user, :name, :username, :kind, :text, :entities, :reply, :time) RETURNING id",
         **rows.lane(message.account, message.address),
         account_name=message.account.username,
         chat_type=message.chat_type,
@@ -164,6 +165,7 @@ def _insert(tx: Transaction, message: Message, admission: Admission) -> int:
         disposition=admission.disposition,
         user=message.sender.user_id,
         name=message.sender.name,
+        username=message.sender.username,
         kind=message.kind,
         text=message.text if admission.keep_text else "",
         entities=rows.dump_entities(message.entities if admission.keep_text else ()),

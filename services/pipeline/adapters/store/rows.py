@@ -75,7 +75,7 @@ def turn_of(row: Row) -> Turn:
         address=address_of(row),
         chat_type=ChatType(row["chat_type"]),
         message_id=row["message_id"],
-        sender=Sender(row["user_id"], row["user_name"]),
+        sender=Sender(row["user_id"], row["user_name"], row["username"]),
         text=row["message"],
         version=row["version"],
         chat_title=row["chat_title"],

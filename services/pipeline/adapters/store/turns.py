@@ -10,6 +10,7 @@ from services.pipeline.model import (
     Account,
     Checkpoint,
     DeadLetter,
+    Disposition,
     Draft,
     Queue,
     State,
@@ -64,24 +65,36 @@ class TurnTable(Table):
 
         await self._database.write(change)
 
-    async def settle_access(self, turn: Turn, person: Person, *, answer: bool) -> bool:
-        """Decide a turn whose writer was unknown; False: the message and its turn are gone."""
+    async def identify(self, turn: Turn, person: Person, *, keep_text: bool) -> None:
+        """Who wrote the turn's message is known now; the text of a stranger is not kept."""
 
-        def change(tx: Transaction) -> bool:
+        def change(tx: Transaction) -> None:
             _check_held(tx, turn)
-            if answer:
+            tx.run(
+                "UPDATE turns SET person_id = :person, role = :role WHERE id = :id",
+                id=turn.turn_id,
+                person=person.person_id,
+                role=person.role,
+            )
+            if not keep_text:
                 tx.run(
-                    "UPDATE turns SET person_id = :person, role = :role WHERE id = :id",
+                    "UPDATE chat_history SET message = '', entities = '[]', disposition = :pairing"
+                    " WHERE id = (SELECT history_id FROM turns WHERE id = :id)",
                     id=turn.turn_id,
-                    person=person.person_id,
-                    role=person.role,
+                    pairing=Disposition.PAIRING,
                 )
-                return True
+
+        await self._database.write(change)
+
+    async def forget(self, turn: Turn) -> None:
+        """The turn's message was not for us: message and turn are gone."""
+
+        def change(tx: Transaction) -> None:
+            _check_held(tx, turn)
             _forget(tx, turn.turn_id)
             tx.notify("lanes", turn.message.lane)
-            return False
 
-        return await self._database.write(change)
+        await self._database.write(change)
 
     async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
         """Keep what a model step added; keeping it again changes nothing."""

@@ -1,0 +1,101 @@
+"""The judge: reads only what the sandbox Telegram recorded, and counts what was lost, doubled or out of order."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.testdc.model import Action
+
+
+@dataclass(frozen=True)
+class Question:
+    """A message that wants an answer; the answer is the one message in its chat that has `token` as a word."""
+
+    chat: str
+    post: int
+    token: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the questions."""
+
+    sent: int
+    answered: int
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    out_of_order: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Every question was answered exactly once and in order."""
+        return self.answered == self.sent and not (self.lost or self.doubled or self.out_of_order)
+
+    def __str__(self) -> str:
+        """The last line of a run, but for kills and seed."""
+        return (
+            f"sent={self.sent} answered={self.answered} lost={len(self.lost)}"
+            f" doubled={len(self.doubled)} out_of_order={len(self.out_of_order)}"
+        )
+
+
+@dataclass
+class _Shown:
+    """A message of the bot's as people saw it: its last text, and when it first had each word."""
+
+    chat: str
+    text: str
+    words: dict[str, int]
+
+
+def judge(questions: Sequence[Question], record: Iterable[Action], bot: int) -> Verdict:
+    """Compare what was asked with what people saw of the bot.
+
+    A message counts with its last text. Answers are ordered by the moment at which they had their token first, so a
+    preview that became an answer counts when it became one. An answer is out of order when one to an earlier question
+    of the same chat came after it.
+    """
+    shown = _shown(record, bot)
+    by_word: dict[tuple[str, str], list[_Shown]] = defaultdict(list)
+    for message in shown:
+        for word in set(_words(message.text)):
+            by_word[message.chat, word].append(message)
+    found = {question: by_word[question.chat, question.token] for question in questions}
+    return Verdict(
+        sent=len(questions),
+        answered=sum(bool(answers) for answers in found.values()),
+        lost=tuple(question.token for question, answers in found.items() if not answers),
+        doubled=tuple(question.token for question, answers in found.items() if len(answers) > 1),
+        out_of_order=tuple(_late(questions, found)),
+    )
+
+
+def _shown(record: Iterable[Action], bot: int) -> list[_Shown]:
+    messages: dict[int, _Shown] = {}
+    for action in record:
+        if action.post is None:
+            continue
+        if action.kind == "delete":
+            messages.pop(action.post, None)
+        elif action.account == bot and action.kind in {"send", "edit"}:
+            message = messages.setdefault(action.post, _Shown(str(action.chat), "", {}))
+            message.text = action.text
+            for word in _words(action.text):
+                message.words.setdefault(word, action.seq)
+    return list(messages.values())
+
+
+def _late(questions: Sequence[Question], found: dict[Question, list[_Shown]]) -> Iterable[str]:
+    newest: dict[str, int] = defaultdict(int)
+    for question in questions:
+        if not found[question]:
+            continue
+        moment = min(message.words[question.token] for message in found[question])
+        if moment < newest[question.chat]:
+            yield question.token
+        newest[question.chat] = max(newest[question.chat], moment)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", re.sub(r"(?<=\d),(?=\d{3})", "", text))
