@@ -1,0 +1,60 @@
+"""`python -m services.testdc`: the environment makes a listening data centre with its control port."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from services.testdc.control import Control
+from services.testdc.model import RpcFail
+from services.testdc.server import TestDC
+from services.testdc.store import FolderError
+
+
+def _exit(sentence: str) -> NoReturn:
+    sys.stderr.write(f"testdc: {sentence}\n")
+    raise SystemExit(2)
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    return environ.get(name) or _exit(f"{name} is not set")
+
+
+def _address(environ: Mapping[str, str], name: str) -> tuple[str, int]:
+    host, _, port = _required(environ, name).rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        _exit(f"{name} has to be host:port, as in 127.0.0.1:7001")
+    return host, int(port)
+
+
+async def serve(environ: Mapping[str, str]) -> None:
+    """Serve until SIGTERM or SIGINT; SystemExit with code 2 and a sentence when the environment is wrong."""
+    folder, token = Path(_required(environ, "TESTDC_FOLDER")), _required(environ, "TESTDC_TOKEN")
+    listen, control_address = _address(environ, "TESTDC_LISTEN"), _address(environ, "TESTDC_CONTROL")
+    if not control_address[0].startswith("127."):
+        _exit("TESTDC_CONTROL has to be a loopback address, as in 127.0.0.1:7001")
+    try:
+        dc = TestDC(folder, host=listen[0], port=listen[1])
+        if bot_token := environ.get("TESTDC_BOT_TOKEN"):
+            dc.world.add_bot("Sandbox", bot_token)
+    except FolderError as err:
+        _exit(f"TESTDC_FOLDER: {err}")
+    except RpcFail:
+        _exit("TESTDC_BOT_TOKEN is no bot token")
+    (folder / "server_key.pem").write_text(dc.server_key.public_pem)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with dc, Control(dc, token, *control_address) as control:
+            sys.stderr.write(f"testdc: listening on {dc.host}:{dc.port}, control port {control.host}:{control.port}\n")
+            await stop.wait()
+    except OSError as err:
+        _exit(f"TESTDC_LISTEN or TESTDC_CONTROL: {err.strerror}")
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(os.environ))

@@ -1,0 +1,3 @@
+from tests.support.sandbox import dc, sandbox_process, server_key
+
+__all__ = ["dc", "sandbox_process", "server_key"]
