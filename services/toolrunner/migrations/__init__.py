@@ -1,0 +1,1 @@
+"""The schema of toolrunner, revision by revision. Revisions only expand."""
