@@ -1,0 +1,1 @@
+"""The outside systems of monitor: health ports, the pipeline, the machine."""

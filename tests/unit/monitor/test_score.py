@@ -1,0 +1,89 @@
+"""The health score, case by case."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.monitor.model import Health, Memory, Probe, Queue, Seen
+from services.monitor.score import judge
+
+SERVICES = ("telegram", "pipeline", "agent", "toolrunner", "people", "testdc")
+IDLE = Queue()
+ROOM = Memory(available=50, total=100)
+
+
+def _judge(*, down: str = "", memory: Memory = ROOM, queue: Queue | None = IDLE, asked: bool = True) -> Health:
+    probes = tuple(Probe(name, "It is away." if name == down else "") for name in SERVICES)
+    return judge(Seen(probes, memory, queue, asked), now=7.0)
+
+
+@pytest.mark.parametrize(
+    ("health", "score"),
+    [
+        pytest.param(_judge(), 100, id="all well"),
+        pytest.param(_judge(down="telegram"), 40, id="nobody reaches it"),
+        pytest.param(_judge(down="pipeline", queue=None), 0, id="nothing moves, nobody knows what waits"),
+        pytest.param(_judge(down="agent"), 40, id="it cannot think"),
+        pytest.param(_judge(down="people"), 60, id="it knows nobody"),
+        pytest.param(_judge(down="toolrunner"), 80, id="it has no tools"),
+        pytest.param(_judge(down="testdc"), 80, id="any other"),
+        pytest.param(_judge(queue=Queue(oldest_waiting=2.0)), 100, id="waits a moment"),
+        pytest.param(_judge(queue=Queue(oldest_waiting=31.0)), 80, id="waits half a minute"),
+        pytest.param(_judge(queue=Queue(oldest_waiting=60.0)), 60, id="waits a minute"),
+        pytest.param(_judge(queue=Queue(oldest_waiting=9_999.0)), 60, id="waits for ever"),
+        pytest.param(_judge(queue=None), 40, id="the pipeline does not say"),
+        pytest.param(_judge(queue=None, asked=False), 100, id="nobody asked"),
+        pytest.param(_judge(queue=Queue(dead=1)), 98, id="one dead letter"),
+        pytest.param(_judge(queue=Queue(dead=10)), 80, id="ten dead letters"),
+        pytest.param(_judge(queue=Queue(dead=10_000)), 80, id="many dead letters"),
+        pytest.param(_judge(memory=Memory(20, 100)), 100, id="memory gets scarce"),
+        pytest.param(_judge(memory=Memory(125, 1000)), 90, id="memory is scarce"),
+        pytest.param(_judge(memory=Memory(5, 100)), 80, id="memory is gone"),
+        pytest.param(_judge(memory=Memory(0, 0)), 80, id="memory cannot be measured"),
+        pytest.param(
+            _judge(down="people", memory=Memory(5, 100), queue=Queue(oldest_waiting=31.0, dead=10)), 0, id="all at once"
+        ),
+    ],
+)
+def test_score(health: Health, score: int) -> None:
+    assert health.score == score
+
+
+def test_the_parts_say_in_plain_words_what_was_seen() -> None:
+    memory = Memory(1 << 30, 4 << 30, {"pipeline": 90 << 20, "agent": 120 << 20})
+    health = _judge(down="agent", memory=memory, queue=Queue(3, 2, 1, 4.25, 6))
+    assert {check.name: (check.score, check.detail) for check in health.checks} == {
+        "telegram": (100, "telegram takes calls."),
+        "pipeline": (100, "pipeline takes calls."),
+        "agent": (0, "It is away."),
+        "toolrunner": (100, "toolrunner takes calls."),
+        "people": (100, "people takes calls."),
+        "testdc": (100, "testdc takes calls."),
+        "memory": (100, "1024 of 4096 MB available; agent 120 MB, pipeline 90 MB."),
+        "waiting": (96, "3 turns wait, the oldest for 4.2 s; 2 run; 1 parts are not delivered."),
+        "dead letters": (40, "6 turns are dead letters."),
+    }
+    assert health.measure_time == 7.0
+
+
+seen = st.builds(
+    Seen,
+    st.lists(st.builds(Probe, st.sampled_from(SERVICES), st.sampled_from(["", "away"]))).map(tuple),
+    st.builds(Memory, st.integers(0, 100), st.integers(0, 100)),
+    st.none() | st.builds(Queue, oldest_waiting=st.floats(0, 1e9), dead=st.integers(0, 10**9)),
+    st.booleans(),
+)
+
+
+@given(seen)
+def test_every_score_lies_between_0_and_100(seen: Seen) -> None:
+    health = judge(seen, 0.0)
+    assert 0 <= health.score <= 100
+    assert all(0 <= check.score <= 100 for check in health.checks)
+
+
+@given(seen, st.floats(0, 100), st.integers(0, 100))
+def test_worse_is_never_better(seen: Seen, longer: float, more: int) -> None:
+    if seen.queue is not None:
+        worse = Queue(oldest_waiting=seen.queue.oldest_waiting + longer, dead=seen.queue.dead + more)
+        assert judge(Seen(seen.probes, seen.memory, worse, seen.asked), 0.0).score <= judge(seen, 0.0).score

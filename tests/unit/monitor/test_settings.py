@@ -1,0 +1,54 @@
+"""What is watched."""
+
+import pytest
+
+from services.chassis import settings
+from services.chassis.errors import SettingsError
+from services.monitor.model import Target
+from services.monitor.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VALOR_TOKEN", "t" * 16)
+    monkeypatch.setenv("MONITOR_TARGETS", "pipeline=127.0.0.1:7001")
+
+
+def test_targets_are_names_and_health_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONITOR_TARGETS", "telegram=127.0.0.1:7001, agent=valor-agent:7002,people=[::1]:7003")
+    assert settings.load(Settings).watched() == (
+        Target("telegram", "127.0.0.1:7001"),
+        Target("agent", "valor-agent:7002"),
+        Target("people", "[::1]:7003"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "health_name"), [("telegram", "telegram"), ("toolrunner", "valor.toolrunner.v1.ToolrunnerService")]
+)
+def test_a_service_has_its_own_name_on_its_health_port(name: str, health_name: str) -> None:
+    assert Target(name, "").health_name == health_name
+
+
+def test_the_others_have_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (settings.load(Settings).pipeline, settings.load(Settings).interval) == ("", 5.0)
+    monkeypatch.setenv("PIPELINE_ADDRESS", "127.0.0.1:7010")
+    monkeypatch.setenv("MONITOR_INTERVAL", "0.5")
+    assert (settings.load(Settings).pipeline, settings.load(Settings).interval) == ("127.0.0.1:7010", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("MONITOR_TARGETS", "", "MONITOR_TARGETS is not set."),
+        ("MONITOR_TARGETS", "pipeline", "MONITOR_TARGETS is wrong: 'pipeline' is not name=host:port."),
+        ("MONITOR_TARGETS", "pipeline=h", "MONITOR_TARGETS is wrong: 'pipeline=h' is not name=host:port."),
+        ("MONITOR_TARGETS", "pipeline=h:1,", "MONITOR_TARGETS is wrong: '' is not name=host:port."),
+        ("MONITOR_INTERVAL", "0", "MONITOR_INTERVAL is wrong: input should be greater than 0."),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as error:
+        settings.load(Settings)
+    assert str(error.value) == sentence
