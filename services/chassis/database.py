@@ -28,8 +28,8 @@ Listener = Callable[[str], None]
 class Database:
     """One SQLite file with one owner. Writes are durable when `write` returns (synchronous=FULL)."""
 
-    def __init__(self, writer: Worker, reader: Worker) -> None:
-        self._writer, self._reader = writer, reader
+    def __init__(self, path: Path) -> None:
+        self._writer, self._reader = Worker(path, tell=self._tell), Worker(path, read_only=True)
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
@@ -38,20 +38,19 @@ class Database:
         Raises:
             Unavailable: The disk refused; nothing of it happened.
         """
-        result, notes = await self._writer.run(change)
-        for topic, payload in notes:
-            for listener in self._listeners[topic]:
-                listener(payload)
-        return result
+        return await self._writer.run(change)
 
     async def read(self, query: Callable[[Transaction], T]) -> T:
         """Run `query` on a snapshot of what is committed."""
-        result, _ = await self._reader.run(query)
-        return result
+        return await self._reader.run(query)
 
     def listen(self, topic: str, listener: Listener) -> None:
         """Call `listener` in the event loop with each payload notified under `topic`. A hint only: poll as well."""
         self._listeners[topic].append(listener)
+
+    def _tell(self, topic: str, payload: str) -> None:
+        for listener in self._listeners[topic]:
+            listener(payload)
 
     @staticmethod
     @asynccontextmanager
@@ -64,12 +63,12 @@ class Database:
         lock = _own(path)
         try:
             await asyncio.to_thread(migrate.upgrade, path, migrations)
-            writer, reader = Worker(path), Worker(path, read_only=True)
+            database = Database(path)
             try:
-                yield Database(writer, reader)
+                yield database
             finally:
-                await writer.close()
-                await reader.close()
+                await database._writer.close()
+                await database._reader.close()
         finally:
             os.close(lock)
 

@@ -74,7 +74,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
             ):
                 yield
         except ValorError as error:
-            code = status.CODES[type(error)]
+            code = status.code_of(error)
             await _abort(ctx, error)
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED

@@ -6,6 +6,7 @@ Message texts are never logged; that is the caller's promise, the secrets are ou
 import logging
 import sys
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any, TextIO
 
 import structlog
@@ -50,6 +51,11 @@ def setup(level: str = "info", stream: TextIO = sys.stderr) -> None:
 def get() -> Any:
     """A logger: `log.info("turn_finished", parts=2)`."""
     return structlog.get_logger()
+
+
+def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What `sys.excepthook` should be: an error that ends the process is a masked line like any other."""
+    get().critical("crashed", exc_info=(kind, error, trace))
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

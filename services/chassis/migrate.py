@@ -23,7 +23,11 @@ def upgrade(database: Path, migrations: ModuleType) -> None:
     config.set_main_option("version_locations", folder)
     config.set_main_option("path_separator", "os")
     scripts = ScriptDirectory.from_config(config)
-    engine = sqlalchemy.create_engine(f"sqlite:///{database}", poolclass=sqlalchemy.pool.NullPool)
+    engine = sqlalchemy.create_engine(
+        f"sqlite:///{database}", poolclass=sqlalchemy.pool.NullPool, connect_args={"isolation_level": None}
+    )
+    # Python's driver would begin no transaction before CREATE TABLE; without its help, SQLAlchemy's begin is one.
+    sqlalchemy.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     with (
         engine.connect() as connection,
         EnvironmentContext(config, scripts, fn=lambda have, _: scripts._upgrade_revs("head", have)) as environment,  # noqa: SLF001

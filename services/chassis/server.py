@@ -24,6 +24,9 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    # Above 1,000 calls that arrive at once, gRPC would cancel some of them at random.
+    ("grpc.server.max_pending_requests", CONCURRENCY),
+    ("grpc.server.max_pending_requests_hard_limit", CONCURRENCY),
 )
 
 

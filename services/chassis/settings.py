@@ -1,9 +1,10 @@
 """Settings come from the environment, once, typed and frozen; what is wrong is one sentence that names it."""
 
+import re
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -11,6 +12,17 @@ from services.chassis import logs
 from services.chassis.errors import SettingsError
 
 S = TypeVar("S", bound="ProcessSettings")
+
+
+def _address(value: str) -> str:
+    match = re.fullmatch(r"\S+:(\d{1,5})", value)
+    if match is None or int(match[1]) > 65_535:
+        raise ValueError(f"{value!r} is not host:port")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""A host and a port, e.g. "127.0.0.1:7001"."""
 
 
 def shared(name: str) -> AliasChoices:
@@ -31,13 +43,13 @@ class ProcessSettings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias=shared("VALOR_LOG_LEVEL"))
 
-    listen: str = "127.0.0.1:0"
+    listen: Address = "127.0.0.1:0"
     """Where the service takes calls; port 0 lets the system choose."""
 
-    health: str = Field("127.0.0.1:0", validation_alias=shared("VALOR_HEALTH"))
+    health: Address = Field("127.0.0.1:0", validation_alias=shared("VALOR_HEALTH"))
     """Where the process answers health probes, in plaintext."""
 
-    metrics: str = Field("127.0.0.1:0", validation_alias=shared("VALOR_METRICS"))
+    metrics: Address = Field("127.0.0.1:0", validation_alias=shared("VALOR_METRICS"))
     """Where the process shows its metrics."""
 
     stop_with_parent: bool = Field(default=False, validation_alias=shared("VALOR_STOP_WITH_PARENT"))
@@ -73,5 +85,7 @@ def _sentence(kind: type[BaseSettings], problem: ErrorDetails) -> str:
     name = environment_name(kind, where) if where in kind.model_fields else where
     if problem["type"] == "missing":
         return f"{name} is not set."
+    if problem["type"] in {"too_short", "string_too_short"}:
+        return f"{name} is wrong: it needs at least {problem['ctx']['min_length']} characters."
     text = problem["msg"].removeprefix("Value error, ")
     return f"{name} is wrong: {text[:1].lower()}{text[1:].rstrip('.')}." if name else f"{text.rstrip('.')}."

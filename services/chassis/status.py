@@ -28,6 +28,11 @@ CODES: dict[type[errors.ValorError], grpc.StatusCode] = {
 CLASSES = {code: cls for cls, code in CODES.items()}
 
 
+def code_of(error: errors.ValorError) -> grpc.StatusCode:
+    """The code of an error, also of one of a class that a service derived from ours."""
+    return next(CODES[cls] for cls in (*type(error).__mro__, errors.Internal) if cls in CODES)
+
+
 def to_status(error: errors.ValorError) -> Any:
     """What `context.abort_with_status` wants for this error."""
     packed = [_pack(details.ErrorInfo(reason=error.reason, domain=DOMAIN))]
@@ -38,7 +43,7 @@ def to_status(error: errors.ValorError) -> Any:
     if error.field:
         violation = details.BadRequest.FieldViolation(field=error.field, description=error.message)
         packed.append(_pack(details.BadRequest(field_violations=[violation])))
-    number = CODES[type(error)].value[0]
+    number = code_of(error).value[0]
     return rpc_status.to_status(status_pb2.Status(code=number, message=error.message, details=packed))
 
 

@@ -10,13 +10,13 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from services.chassis.errors import Unavailable
 
 T = TypeVar("T")
 Row = sqlite3.Row
-Note = tuple[str, str]
+Tell = Callable[[str, str], None]
 
 GROUP = 256
 """Functions in one commit at most, so that the first of them does not wait for long."""
@@ -27,7 +27,7 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.notes: list[Note] = []
+        self.notes: list[tuple[str, str]] = []
 
     def all(self, sql: str, **parameters: Any) -> list[Row]:
         """Every row."""
@@ -54,28 +54,33 @@ class Transaction:
 
 class _Job(NamedTuple):
     work: Callable[[Transaction], Any]
-    future: "asyncio.Future[tuple[Any, list[Note]]]"
+    future: "asyncio.Future[Any]"
+
+
+class _Done(NamedTuple):
+    result: Any
+    notes: list[tuple[str, str]]
 
 
 class Worker:
     """Runs functions in its thread, one after another; the event loop never waits for the disk."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, tell: Tell = lambda _topic, _payload: None) -> None:
         # The loop and this thread hand the interpreter to each other many times per message.
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.001))
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._read_only = read_only
+        self._read_only, self._tell = read_only, tell
         self._connection = connect(path)
         self._connection.execute(f"PRAGMA query_only = {int(read_only)}")
         self._thread = threading.Thread(target=self._work, name=f"{path.stem}-{'read' if read_only else 'write'}")
         self._thread.start()
 
-    async def run(self, work: Callable[[Transaction], T]) -> tuple[T, list[Note]]:
-        """Run `work` and wait until it is committed; its result, and what it notified."""
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` and wait until it is committed; its result. What it notified is told even if nobody waits."""
         job = _Job(work, self._loop.create_future())
         self._jobs.put(job)
-        return await job.future
+        return cast("T", await job.future)
 
     async def close(self) -> None:
         """Finish what is queued, then stop."""
@@ -85,7 +90,7 @@ class Worker:
     def _work(self) -> None:
         while (group := self._next_group()) is not None:
             outcomes = self._commit(group)
-            self._loop.call_soon_threadsafe(_settle, group, outcomes)
+            self._loop.call_soon_threadsafe(self._settle, group, outcomes)
         self._connection.close()
 
     def _next_group(self) -> list[_Job] | None:
@@ -114,14 +119,25 @@ class Worker:
         transaction = Transaction(self._connection)
         self._connection.execute("SAVEPOINT job")
         try:
-            outcome: Any = (job.work(transaction), transaction.notes)
+            outcome: Any = _Done(job.work(transaction), transaction.notes)
         except Exception as error:  # it belongs to the caller, who gets it
-            if not self._connection.in_transaction:
-                raise  # SQLite took the whole group back, as it does when the disk fails
+            if not self._connection.in_transaction:  # SQLite took the whole group back, as it does when the disk fails
+                raise sqlite3.OperationalError(str(error)) from error
             self._connection.execute("ROLLBACK TO job")
             outcome = _refusal(error) if _is_of_the_disk(error) else error
         self._connection.execute("RELEASE job")
         return outcome
+
+    def _settle(self, group: list[_Job], outcomes: list[Any]) -> None:
+        for job, outcome in zip(group, outcomes, strict=True):
+            if job.future.done():
+                continue
+            if isinstance(outcome, _Done):
+                job.future.set_result(outcome.result)
+            else:
+                job.future.set_exception(outcome)
+        for topic, payload in [note for outcome in outcomes if isinstance(outcome, _Done) for note in outcome.notes]:
+            self._tell(topic, payload)
 
 
 def _is_of_the_disk(error: Exception) -> bool:
@@ -130,16 +146,6 @@ def _is_of_the_disk(error: Exception) -> bool:
 
 def _refusal(error: Exception) -> Unavailable:
     return Unavailable(f"The database refused: {error}.", reason="DATABASE_REFUSED")
-
-
-def _settle(group: list[_Job], outcomes: list[Any]) -> None:
-    for job, outcome in zip(group, outcomes, strict=True):
-        if job.future.done():
-            continue
-        if isinstance(outcome, BaseException):
-            job.future.set_exception(outcome)
-        else:
-            job.future.set_result(outcome)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
+from services.chassis.app import innermost
 from services.chassis.errors import SettingsError, ValorError
 from services.cli import ask
 from services.cli.up import up as run_house
@@ -62,10 +63,8 @@ def _do(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         _fail(group, 1)
 
 
-def _fail(error: BaseException, code: int) -> None:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    sys.stderr.write(f"{error}\n")
+def _fail(group: BaseException, code: int) -> None:
+    sys.stderr.write(f"{innermost(group)}\n")
     sys.exit(code)
 
 

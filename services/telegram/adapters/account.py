@@ -142,4 +142,4 @@ async def _myself(client: Client) -> Any:
 async def _import(client: Client, settings: Settings, token: str) -> Any:
     api_hash = settings.api_hash.get_secret_value()
     request = f.auth.ImportBotAuthorizationRequest(0, settings.api_id, api_hash, token)
-    return (await client.ask(request, patience=30.0)).user
+    return (await client.log_in(request, patience=30.0)).user

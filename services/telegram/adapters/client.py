@@ -4,6 +4,7 @@
   and deletions inside a difference, and skips what is "too long".
 - `_handle_auto_reconnect`: after a reconnect we read the difference; Telethon does nothing.
 - `_flood_waited_requests`: Telethon remembers flood waits per request type, so one chat's wait would block all chats.
+- `_sender.send`: one try of a call. Telethon's own way sleeps 2 s after every fault of the server's, whatever its settings.
 - `_sender._start_reconnect`: the one way to a new connection that keeps the calls that are under way.
 """
 
@@ -76,12 +77,17 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
         method, start, outcome = type(request).__name__.removesuffix("Request"), time.perf_counter(), "failed"
         try:
             with _translated():
-                result = await asyncio.wait_for(self(request), patience)
+                result = await asyncio.wait_for(self._sender.send(request), patience)
             outcome = "ok"
             return result
         finally:
             CALLS.labels(method, outcome).inc()
             CALL_SECONDS.labels(method).observe(time.perf_counter() - start)
+
+    async def log_in(self, request: Any, patience: float) -> Any:
+        """Make a call that may move the account to another data centre; raises as `ask` does."""
+        with _translated():
+            return await asyncio.wait_for(self(request), patience)
 
     def reconnect(self) -> None:
         """Make a new connection; calls under way are made again on it."""

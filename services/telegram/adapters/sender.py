@@ -54,17 +54,20 @@ class TelegramSender:
     async def _edit(self, chat_id: int, target: int, text: str, spans: Sequence[Entity]) -> None:
         peer = await self._peer(chat_id)
         request = f.messages.EditMessageRequest(peer, target, no_webpage=True, message=text, entities=entities(spans))
+        await self._change(request)
+
+    async def _change(self, request: Any) -> None:
         try:
             await self._client.ask(request)
         except Refused as refusal:
-            if refusal.reason != "MESSAGE_NOT_MODIFIED":  # it says so already: done
+            if refusal.reason != "MESSAGE_NOT_MODIFIED":  # it is so already: done
                 raise
 
     async def react(self, part: Part) -> int:
         """Show the part's reaction on its target; the target's id."""
         wished = [t.ReactionEmoji(part.text)] if part.text else []
         peer = await self._peer(part.chat_id)
-        await self._client.ask(f.messages.SendReactionRequest(peer, part.target, reaction=wished))
+        await self._change(f.messages.SendReactionRequest(peer, part.target, reaction=wished))
         return part.target
 
     async def show(self, event: Draft | Typing) -> None:
