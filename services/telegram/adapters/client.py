@@ -4,7 +4,7 @@
   and deletions inside a difference, and skips what is "too long".
 - `_handle_auto_reconnect`: after a reconnect we read the difference; Telethon does nothing.
 - `_flood_waited_requests`: Telethon remembers flood waits per request type, so one chat's wait would block all chats.
-- `_sender.send`: one try of a call. Telethon's own way sleeps 2 s after every fault of the server's, whatever its settings.
+- `_sender.send`: one try of a call. Telethon's own way sleeps 2 s after every fault of the server's, whatever is set.
 - `_sender._start_reconnect`: the one way to a new connection that keeps the calls that are under way.
 """
 
