@@ -48,6 +48,8 @@ async def serve(environ: Mapping[str, str]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if environ.get("VALOR_STOP_WITH_PARENT"):  # the end of standard input is the end of the process that started us
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     try:
         async with dc, Control(dc, token, *control_address) as control:
             sys.stderr.write(f"testdc: listening on {dc.host}:{dc.port}, control port {control.host}:{control.port}\n")

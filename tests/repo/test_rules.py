@@ -1,0 +1,141 @@
+"""The repository's own rules: budgets, names, no hosts, no secrets, no leftovers."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(path for path in (ROOT / "services").rglob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+SERVICES = sorted(
+    path.parent.name for path in (ROOT / "services").glob("*/__main__.py") if path.parent.name not in {"cli", "testdc"}
+)
+CALLED = sorted(
+    path.parts[-3] for path in (ROOT / "protos" / "valor").glob("*/v1/*.proto") if path.parts[-3] != "common"
+)
+
+FILE_LINES, FUNCTION_LINES = 400, 40
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files that git knows, or would take up."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Name and length in lines of every function of a file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{path.relative_to(ROOT)}:{node.name}", (node.end_lineno or 0) - node.lineno + 1
+
+
+def test_no_file_is_too_long() -> None:
+    long = {
+        str(path.relative_to(ROOT)): n for path in SOURCES if (n := len(path.read_text().splitlines())) > FILE_LINES
+    }
+    assert not long
+
+
+def test_most_files_are_short() -> None:
+    lengths = sorted(len(path.read_text().splitlines()) for path in SOURCES)
+    assert lengths[int(len(lengths) * 0.9)] <= 260
+
+
+def test_nine_functions_in_ten_fit_on_a_screen() -> None:
+    lengths = sorted(length for path in SOURCES for _, length in functions(path))
+    assert lengths[int(len(lengths) * 0.9)] <= 25
+    assert not [name for path in SOURCES for name, length in functions(path) if length > FUNCTION_LINES + 10]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_one_name_everywhere(service: str) -> None:
+    assert service in PROJECT["project"]["optional-dependencies"], f"pyproject.toml: no extra {service}"
+    assert (ROOT / "tests" / "unit" / service).is_dir(), f"tests/unit/{service} is missing"
+    assert f"`{service}`" in (ROOT / "README.md").read_text(), f"README.md: no row for {service}"
+    settings = (ROOT / "services" / service / "settings.py").read_text()
+    assert f'env_prefix="{service.upper()}_"' in settings, f"services/{service}/settings.py: another prefix"
+    metrics = ROOT / "services" / service / "metrics.py"
+    names = re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(\w+)"', metrics.read_text()) if metrics.exists() else []
+    assert all(name.startswith(f"{service}_") for name in names), f"{metrics}: a metric of another name"
+
+
+@pytest.mark.parametrize("service", CALLED)
+def test_a_contract_belongs_to_a_service_of_its_name(service: str) -> None:
+    contract = (ROOT / "protos" / "valor" / service / "v1" / f"{service}.proto").read_text()
+    assert f"package valor.{service}.v1;" in contract
+    assert f"service {service.capitalize()}Service {{" in contract
+    assert service in SERVICES
+
+
+def test_the_lock_names_no_host() -> None:
+    assert "://" not in (ROOT / "constraints.txt").read_text()
+
+
+def test_every_dependency_is_locked() -> None:
+    locked = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    wanted = [*PROJECT["project"]["dependencies"], *(one for extra in extras for one in extra)]
+    names = {re.split(r"[\[=<>]", one)[0].lower() for one in wanted if not one.startswith("valor[")}
+    assert names <= locked
+
+
+def test_the_generated_code_is_what_the_contracts_say() -> None:
+    check = [sys.executable, str(ROOT / "scripts" / "protos.py"), "--check"]
+    assert subprocess.run(check, check=False, capture_output=True).returncode == 0
+
+
+def test_no_leftovers() -> None:
+    words = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX|HA" + r"CK)\b")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in tracked("*.py", "*.md", "*.proto", "Makefile", "*.sh")
+        if words.search(path.read_text())
+    ]
+    assert not found
+
+
+def test_no_sleeping_tests() -> None:
+    """Tests wait for conditions. A pause inside a loop that waits for what another process does is one."""
+    sleeping = re.compile(r"^\s+(?:await asyncio|time)\.sleep\((?!0\)|0\.0\d+\)|.*#)", re.MULTILINE)
+    folders = ("tests/unit", "tests/integration", "tests/e2e")
+    found = [
+        str(path.relative_to(ROOT))
+        for path in tracked("tests/*.py")
+        if str(path.relative_to(ROOT)).startswith(folders) and sleeping.search(path.read_text())
+    ]
+    assert not found
+
+
+def test_no_secret_is_committed(tmp_path: Path) -> None:
+    """F116. The scan finds a planted secret, and in the repository nothing but the public constants of its baseline."""
+    scan = [sys.executable, "-m", "detect_secrets.pre_commit_hook", "--baseline", ".secrets.baseline"]
+    planted = tmp_path / "planted.py"
+    planted.write_text('AWS = "AKIA' + "IOSFODNN7EXAMPLA" + '"\n')
+    assert subprocess.run([*scan, str(planted)], cwd=ROOT, check=False, capture_output=True).returncode == 1
+    names = [str(path.relative_to(ROOT)) for path in tracked("services", "scripts", "docs", "protos/valor", "*.md")]
+    clean = subprocess.run([*scan, *names], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert clean.returncode == 0, clean.stdout
+
+
+def test_only_telegram_and_the_sandbox_know_the_client_library() -> None:
+    """F44. Nobody else can open the account."""
+    users = {
+        path.relative_to(ROOT / "services").parts[0]
+        for path in SOURCES
+        if re.search(r"^\s*(?:import|from) telethon", path.read_text(), re.MULTILINE)
+    }
+    assert users == {"telegram", "testdc"}
+
+
+def test_nothing_deletes_a_database_s_side_files() -> None:
+    """F61."""
+    assert not [path for path in SOURCES if re.search(r"-(wal|shm)\b", path.read_text())]
