@@ -1,0 +1,1 @@
+"""The outside of agent: models and the toolrunner."""

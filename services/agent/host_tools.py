@@ -1,0 +1,57 @@
+"""Tools that only the conversation itself can serve: what the model is told of them, and what they must be given."""
+
+import json
+
+from services.agent.model import Call, Result, Tool
+
+_REACTIONS = """
+👍 👎 ❤ 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳
+❤\u200d🔥 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨\u200d💻 👀 🎃 🙈
+😇 😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷\u200d♂ 🤷 🤷\u200d♀ 😡
+"""
+REACTIONS = frozenset(_REACTIONS.split())
+"""What Telegram takes as a reaction. Source: its Bot API, ReactionTypeEmoji."""
+
+SEARCH_HISTORY = Tool(
+    "search_history",
+    "Search what was said in this chat, by people and by you. Returns the messages that fit, with speaker and time.",
+    {
+        "type": "object",
+        "properties": {
+            "query": {"type": "string", "description": "Words to look for."},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 20, "description": "Messages at most."},
+        },
+        "required": ["query"],
+    },
+)
+
+REACT = Tool(
+    "react",
+    "Put an emoji reaction on the message that you are answering.",
+    {
+        "type": "object",
+        "properties": {"emoji": {"type": "string", "description": "One that Telegram has: 👍 ❤ 🔥 🎉 🙏 👀 …"}},
+        "required": ["emoji"],
+    },
+)
+
+TOOLS = {tool.name: tool for tool in (SEARCH_HISTORY, REACT)}
+
+
+def refusal(call: Call) -> str:
+    """Why the conversation need not be asked; empty where it is to be asked."""
+    arguments = call.parsed() or {}
+    if call.name == SEARCH_HISTORY.name and not isinstance(arguments.get("query"), str):
+        return "query is missing."
+    if call.name == REACT.name and str(arguments.get("emoji", "")).replace("\ufe0f", "") not in REACTIONS:
+        return f"That is no reaction here. Take one of: {' '.join(sorted(REACTIONS))}"
+    return ""
+
+
+def result(content: str) -> Result:
+    """What the conversation's answer, JSON, means: an object with "error" is a failure."""
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return Result("The chat gave an answer that cannot be read.", failed=True)
+    return Result(content, failed=isinstance(value, dict) and "error" in value)

@@ -1,0 +1,169 @@
+"""A turn in plain words: what is asked, what the model answers, what its tools give, what the caller gets to know."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Something that was said in the chat. No speaker: Valor itself."""
+
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Who acts where with which rights, in the bytes that the pipeline signed; only toolrunner can check them."""
+
+    content: bytes = b""
+    signature: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a turn is stopped."""
+
+    steps: int
+    tool_calls: int
+    equal_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One attempt at answering one message."""
+
+    scope: Scope
+    question: Said
+    reply_to: Said | None
+    history: tuple[Said, ...]
+    group: bool
+    """Several people may speak."""
+    checkpoints: tuple[bytes, ...]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What model calls cost."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tool_calls: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.tool_calls + other.tool_calls,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """Something the model may call."""
+
+    name: str
+    description: str
+    schema: dict[str, Any] = field(hash=False)
+    """JSON schema of the arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call that the model asks for; `index` is its position in the response."""
+
+    index: int
+    name: str
+    arguments: str
+
+    def parsed(self) -> dict[str, Any] | None:
+        """The arguments as an object; None where the model wrote something else."""
+        try:
+            value = json.loads(self.arguments or "{}")
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the model is told of a call."""
+
+    text: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response of the model. Without calls it is the final one."""
+
+    text: str
+    calls: tuple[Call, ...]
+    usage: Usage
+    model: str
+
+    @property
+    def empty(self) -> bool:
+        """The model said nothing at all."""
+        return not self.calls and not self.text.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """More of the answer's text; `restart`: what was streamed before was not the answer."""
+
+    text: str
+    restart: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A response that asks for tools is complete; they start when the caller has stored its checkpoint."""
+
+    step: int
+    checkpoint: bytes
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A tool call begins."""
+
+    step: int
+    index: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A tool call is over."""
+
+    step: int
+    index: int
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostCall:
+    """The caller is asked to do something that only it can do; arguments are JSON."""
+
+    step: int
+    index: int
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The answer, in Markdown, and what the whole turn cost."""
+
+    text: str
+    usage: Usage
+    model: str
+
+
+Event = Delta | Step | ToolStarted | ToolFinished | HostCall | Output
