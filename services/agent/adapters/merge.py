@@ -15,8 +15,8 @@ import httpx2
 WINDOW = 0.05
 """Seconds that a piece of text may be held; about the pace at which people see a text grow."""
 
-END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r)")
-"""The blank line that ends an event."""
+END = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r(?!\Z))")
+"""The blank line that ends an event. A last "\\r" may be half of a "\\r\\n" that was cut."""
 
 _STRING = rb'(?P<text>(?:[^"\\]|\\.)*)'
 
@@ -154,10 +154,12 @@ class MergedStream(httpx2.AsyncByteStream):
         """Stop reading and close the connection."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-        await self._inner.aclose()
+        try:
+            if self._reading is not None:
+                self._reading.cancel()
+                await asyncio.gather(self._reading, return_exceptions=True)
+        finally:
+            await self._inner.aclose()
 
 
 class MergeTransport(httpx2.AsyncBaseTransport):

@@ -23,9 +23,9 @@ async def open_model(settings: Settings) -> AsyncIterator[PydanticModel]:
     Raises:
         SettingsError: There is no such model, or what it needs is missing.
     """
-    async with http.client(settings.silence_timeout) as client:
+    async with http.client(settings.silence_timeout) as client, _model(settings, client) as model:
         yield PydanticModel(
-            provider=_model(settings, client),
+            provider=model,
             persona=prompt.persona(settings.persona),
             settings=_model_settings(settings),
             answer_timeout=settings.answer_timeout,

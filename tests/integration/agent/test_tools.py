@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis.errors import WrongState
+from services.chassis.errors import Denied, TimedOut, Unavailable, WrongState
 from tests.integration.agent.scene import Toolrunner, agent, scene
 from tests.support.model_server import Reply, serving
 from valor.agent.v1 import agent_pb2 as pb
@@ -50,6 +50,37 @@ async def test_the_model_is_told_how_a_tool_failed(
         ((text, failed),) = told(it.model.requests[1])
         assert words in text
         assert failed
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Denied("The scope has expired."), "The tool look could not be called: The scope has expired."),
+        (TimedOut("Too slow."), "it may have happened. Do not repeat it"),
+    ],
+)
+async def test_a_refusal_of_the_toolrunner_is_told_too(tmp_path: Path, error: Exception, words: str) -> None:
+    async def look(_arguments: dict[str, Any]) -> str:
+        raise error
+
+    async with scene(tmp_path, call("look"), DONE, toolrunner=Toolrunner(look=look)) as it:
+        assert (await it.agent.output("Look!")).text == "Done."
+        ((text, failed),) = told(it.model.requests[1])
+        assert words in text
+        assert failed
+
+
+async def test_a_toolrunner_that_is_busy_for_a_second_is_asked_again(tmp_path: Path) -> None:
+    tries = iter(range(6))
+
+    async def look(_arguments: dict[str, Any]) -> str:
+        if next(tries) < 5:
+            raise Unavailable("Not now.")
+        return "seen"
+
+    async with scene(tmp_path, call("look"), DONE, toolrunner=Toolrunner(look=look)) as it:
+        await it.agent.output("Look!")
+        assert told(it.model.requests[1]) == [("seen", False)]
 
 
 @pytest.mark.parametrize(

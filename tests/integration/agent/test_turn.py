@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.chassis.errors import InvalidArgument, WrongState
-from tests.integration.agent.scene import scene, start
-from tests.support.model_server import Reply
+from tests.integration.agent.scene import agent, scene, start
+from tests.support.model_server import Reply, serving
 from valor.agent.v1 import agent_pb2 as pb
 
 STORY = "Once upon a time there was a turn, and it ended well for everybody. " * 3
@@ -63,6 +63,15 @@ async def test_openais_protocol_is_spoken_too(tmp_path: Path) -> None:
             assert output.text == turn.shown == STORY
         assert it.model.requests[1]["messages"][-1]["content"] == 'seen: {"at": "sky"}'
         assert (output.usage.requests, output.usage.input_tokens) == (2, 40)
+
+
+async def test_any_other_model_that_pydantic_ai_knows_answers_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(lambda _request: Reply(STORY)) as model:
+        monkeypatch.setenv("OLLAMA_BASE_URL", model.url)
+        async with agent(tmp_path, "127.0.0.1:1", model="ollama:llama") as it:
+            assert (await it.output("Tell me a story.")).text == STORY
 
 
 async def test_an_empty_answer_is_asked_for_once_more(tmp_path: Path) -> None:
