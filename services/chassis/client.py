@@ -29,8 +29,10 @@ RETRY = {
 }
 """The one layer that repeats calls: every mutating call has a key of the caller's, so a repeat is harmless."""
 
+ONCE = {"loadBalancingConfig": RETRY["loadBalancingConfig"]}
+"""For streams: what repeats them is their caller, who knows what became of them."""
+
 OPTIONS = (
-    ("grpc.service_config", json.dumps(RETRY)),
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
@@ -45,8 +47,10 @@ OPTIONS = (
 class Caller:
     """One callee as its callers see it; holds the channel."""
 
-    def __init__(self, address: str, token: str) -> None:
-        self.channel = grpc.aio.insecure_channel(address, options=OPTIONS)
+    def __init__(self, address: str, token: str, *, retries: bool) -> None:
+        service_config = json.dumps(RETRY if retries else ONCE)
+        options = [*OPTIONS, ("grpc.service_config", service_config), ("grpc.enable_retries", int(retries))]
+        self.channel = grpc.aio.insecure_channel(address, options=options)
         self._authorization = ("authorization", f"Bearer {token}")
 
     def metadata(self) -> list[tuple[str, str]]:
@@ -76,9 +80,9 @@ def translated() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def connect(address: str, token: str) -> AsyncIterator[Caller]:
+async def connect(address: str, token: str, *, retries: bool = True) -> AsyncIterator[Caller]:
     """A caller for the service at `address`; the connection is made, and made again, when needed."""
-    caller = Caller(address, token)
+    caller = Caller(address, token, retries=retries)
     try:
         yield caller
     finally:

@@ -1,15 +1,15 @@
-"""The one HTTP client for all model calls."""
+"""The one HTTP client for all model calls: httpx2, as the SDKs want it, on aiohttp's connections.
 
-from collections.abc import AsyncIterator
-from typing import cast
+aiohttp parses in C and keeps less per open stream, and finds a free connection at once however many there are.
+"""
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import aiohttp
 import httpx2
 
 from services.agent.adapters.merge import MergeTransport
-
-POOL = 128
-"""Streams in one connection pool. For each request a pool looks at all of its connections, so thousands in one pool
-cost milliseconds a turn; many small ones do not."""
 
 CONNECT_SECONDS = 5.0
 
@@ -17,59 +17,73 @@ CONNECT_SECONDS = 5.0
 def client(silence_timeout: float) -> httpx2.AsyncClient:
     """A client for any number of streams at once, whose text deltas come merged."""
     timeout = httpx2.Timeout(silence_timeout, connect=CONNECT_SECONDS, pool=None)
-    return httpx2.AsyncClient(transport=MergeTransport(Pools()), timeout=timeout)
+    return httpx2.AsyncClient(transport=MergeTransport(AiohttpTransport()), timeout=timeout)
 
 
-class Pools(httpx2.AsyncBaseTransport):
-    """Connection pools that are filled one after another, with one TLS context for all of them."""
+class AiohttpTransport(httpx2.AsyncBaseTransport):
+    """Sends httpx2's requests over aiohttp."""
 
     def __init__(self) -> None:
-        self._pools: list[_Pool] = []
-        self._tls = httpx2.create_ssl_context()
+        self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request through the first pool with room."""
-        pool = next((pool for pool in self._pools if pool.streams < POOL), None) or self._more()
-        return await pool.send(request)
+        """Send a request; the body of the response comes as it arrives.
+
+        Raises:
+            httpx2.TransportError: The server cannot be reached, or is silent for too long.
+        """
+        wait = request.extensions.get("timeout", {})
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=wait.get("connect"), sock_read=wait.get("read"))
+        with _translated():
+            response = await self._open().request(
+                request.method,
+                str(request.url),
+                headers=request.headers.multi_items(),
+                data=await request.aread(),
+                allow_redirects=False,
+                timeout=timeout,
+            )
+        return httpx2.Response(response.status, headers=response.raw_headers, stream=_Body(response), request=request)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for pool in self._pools:
-            await pool.transport.aclose()
+        if self._session is not None:
+            await self._session.close()
 
-    def _more(self) -> "_Pool":
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=POOL, keepalive_expiry=30)
-        pool = _Pool(httpx2.AsyncHTTPTransport(verify=self._tls, limits=limits))
-        self._pools.append(pool)
-        return pool
-
-
-class _Pool:
-    def __init__(self, transport: httpx2.AsyncHTTPTransport) -> None:
-        self.transport, self.streams = transport, 0
-
-    async def send(self, request: httpx2.Request) -> httpx2.Response:
-        self.streams += 1
-        try:
-            response = await self.transport.handle_async_request(request)
-        except BaseException:
-            self.streams -= 1
-            raise
-        response.stream = _Counted(cast("httpx2.AsyncByteStream", response.stream), self)
-        return response
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:  # only a running loop can have one
+            connector = aiohttp.TCPConnector(limit=0, ssl=httpx2.create_ssl_context(), keepalive_timeout=30)
+            self._session = aiohttp.ClientSession(
+                connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), read_bufsize=1 << 14
+            )
+        return self._session
 
 
-class _Counted(httpx2.AsyncByteStream):
-    """A body that gives its place in the pool back when it is closed."""
+class _Body(httpx2.AsyncByteStream):
+    """The body of a response as it arrives."""
 
-    def __init__(self, inner: httpx2.AsyncByteStream, pool: _Pool) -> None:
-        self._inner, self._pool = inner, pool
-        self._open = True
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._inner.__aiter__()
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _translated():
+            async for data in self._response.content.iter_any():
+                yield data
 
     async def aclose(self) -> None:
-        self._pool.streams -= self._open
-        self._open = False
-        await self._inner.aclose()
+        self._response.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """The errors of aiohttp as httpx2's."""
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as error:
+        raise httpx2.ConnectTimeout(str(error)) from error
+    except TimeoutError as error:
+        raise httpx2.ReadTimeout(str(error)) from error
+    except aiohttp.ClientConnectorError as error:
+        raise httpx2.ConnectError(str(error)) from error
+    except aiohttp.ClientError as error:
+        raise httpx2.ReadError(str(error)) from error
