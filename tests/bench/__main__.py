@@ -1,15 +1,16 @@
-"""`python -m tests.bench`: measures the house against its bars and prints a table; figures also go to build/bench.json."""
+"""`python -m tests.bench`: measures the house against its bars; a table, and the figures in build/bench.json."""
 
 import argparse
 import asyncio
 import sys
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench import figures
 from tests.bench.figures import Figure
-from tests.bench.stage import save, stage
+from tests.bench.stage import Stage, save, stage
 
 JSON = Path("build/bench.json")
 
@@ -31,8 +32,8 @@ def main() -> None:
 async def measure(options: argparse.Namespace, scratch: Path) -> list[Figure]:
     """Every measurement, one after another, on one stage."""
     measured: list[Figure] = []
-    plan = {
-        "start": lambda on: figures.start(on),
+    plan: dict[str, Callable[[Stage], Awaitable[list[Figure]]]] = {
+        "start": figures.start,
         "one chat": lambda on: figures.one_chat(on, options.count),
         "busy chats": lambda on: figures.busy_chats(on, options.seconds),
         "saturated": lambda on: figures.saturated(on, options.seconds),

@@ -5,10 +5,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
-from tests.bench.load import Answered, crowd, percentile
+from tests.bench.load import crowd, percentile
 from tests.bench.stage import House, Stage, house
 
 WARM = 3.0
@@ -62,11 +63,11 @@ async def one_chat(on: Stage, count: int) -> list[Figure]:
 
 
 async def busy_chats(on: Stage, seconds: float) -> list[Figure]:
-    """50 chats, the model takes 200 ms."""
+    """50 people who each think for a second between an answer and the next question; the model takes 200 ms."""
     on.model.delay = 0.2
     async with house(on), crowd(on) as people:
-        await people.busy(on.people[:50], WARM)
-        answers = await people.busy(on.people[:50], seconds)
+        await people.busy(on.people[:50], WARM, thinking=1.0)
+        answers = await people.busy(on.people[:50], seconds, thinking=1.0)
     on.model.delay = 0.0
     added = [answer.milliseconds - 200 for answer in answers]
     return [
@@ -123,12 +124,13 @@ async def _echo(count: int) -> float:
         return request
 
     server = grpc.aio.server()
-    handler = grpc.method_handlers_generic_handler("echo", {"Echo": grpc.unary_unary_rpc_method_handler(echo)})  # type: ignore[arg-type] # the stubs know synchronous handlers alone
+    handler = grpc.method_handlers_generic_handler("echo", {"Echo": grpc.unary_unary_rpc_method_handler(echo)})
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        call, times = channel.unary_unary("/echo/Echo"), []
+        call: Any = channel.unary_unary("/echo/Echo")
+        times = []
         for _ in range(count):
             begin = time.perf_counter()
             await call(b"x" * 200)
@@ -175,8 +177,3 @@ async def _fill(on: Stage, count: int) -> int:
         await asyncio.sleep(1)
     server = on.model.server
     return min(live, server.streams if server is not None else 0)
-
-
-def latencies(answers: list[Answered]) -> list[float]:
-    """Milliseconds of each."""
-    return [answer.milliseconds for answer in answers]

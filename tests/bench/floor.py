@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+from pathlib import Path
 
 from anthropic import AsyncAnthropic
 from telethon import TelegramClient, events, functions
@@ -13,8 +14,7 @@ from telethon.sessions import MemorySession
 async def main() -> None:
     """Answer every message by the model."""
     model = AsyncAnthropic(base_url=os.environ["VALOR_MODEL_URL"])
-    with open(os.environ["TELEGRAM_SERVER_KEY"]) as key:  # noqa: PTH123
-        rsa.add_key(key.read(), old=False)
+    rsa.add_key(Path(os.environ["TELEGRAM_SERVER_KEY"]).read_text(), old=False)
     host, _, port = os.environ["TELEGRAM_SERVER"].rpartition(":")
     session = MemorySession()
     session.set_dc(2, host, int(port))

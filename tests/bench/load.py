@@ -1,6 +1,7 @@
 """People who ask and wait, and what they waited for."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -52,16 +53,18 @@ class Crowd:
                     if answer is not None and not answer.done():
                         answer.set_result(action.at)
 
-    async def loop(self, person: Account, until: float, into: list[Answered]) -> None:
-        """Ask again and again until a moment (monotonic)."""
+    async def _converse(self, person: Account, until: float, thinking: float, into: list[Answered]) -> None:
+        chance = random.Random(person.id)
         while time.monotonic() < until:
             into.append(await self.ask(person))
+            if thinking:
+                await asyncio.sleep(chance.expovariate(1 / thinking))
 
-    async def busy(self, people: Sequence[Account], seconds: float) -> list[Answered]:
-        """Everybody asks again and again for so long; all that was answered."""
+    async def busy(self, people: Sequence[Account], seconds: float, thinking: float = 0.0) -> list[Answered]:
+        """Everybody asks again and again for so long, and thinks that long (seconds, on average) in between."""
         answers: list[Answered] = []
         until = time.monotonic() + seconds
-        await asyncio.gather(*(self.loop(person, until, answers) for person in people))
+        await asyncio.gather(*(self._converse(person, until, thinking, answers) for person in people))
         return answers
 
 

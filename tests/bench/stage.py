@@ -1,4 +1,4 @@
-"""What a measurement runs on: a sandbox Telegram and a model beside the house, so that figures count the house alone."""
+"""What a measurement runs on: a sandbox Telegram and a model beside the house, so that figures count it alone."""
 
 import asyncio
 import json

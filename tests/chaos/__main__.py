@@ -42,13 +42,13 @@ def main() -> None:
 
 async def run(options: argparse.Namespace, folder: Path) -> bool:
     """One run; true when nothing was lost, doubled or out of order."""
-    chance = random.Random(options.seed)  # noqa: S311 (a run has to be repeatable)
+    chance = random.Random(options.seed)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "sandbox.json").write_text(json.dumps({"bot_token": BOT_TOKEN}))
     cast = assemble(folder / "testdc", BOT_TOKEN)
     async with house(folder, cast) as (process, sandbox):
         writers = Writers(sandbox, cast, chance)
-        tormentor = Tormentor(process.pid, random.Random(options.seed + 1))  # noqa: S311
+        tormentor = Tormentor(process.pid, random.Random(options.seed + 1))
         await torment(options, sandbox, writers, tormentor)
         verdict = await settle(options.patience, sandbox, writers, cast)
     report(verdict, tormentor)
