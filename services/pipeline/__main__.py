@@ -1,13 +1,14 @@
 """Starts the pipeline: settings → store, agent, people → use cases → servicer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.chassis import app, client, server
 from services.chassis.client import Caller
 from services.chassis.database import Database
 from services.chassis.health import Health
+from services.chassis.server import Service
 from services.pipeline import migrations
 from services.pipeline.adapters.agent import GrpcAgent
 from services.pipeline.adapters.markdown import MarkdownRenderer
@@ -34,18 +35,20 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     token = settings.token.get_secret_value()
     async with (
         Database.open(settings.data / "pipeline.db", migrations) as database,
-        client.connect(settings.agent_address, token) as agent,
+        client.connect(settings.agent_address, token, retries=False) as agent,
         client.connect(settings.people_address, token) as people,
-        _house(settings, database, agent, people) as servicer,
-        server.serve(service(servicer), settings, health) as address,
+        _house(settings, database, agent, people) as (offer, leave),
+        server.serve(offer, settings, health) as address,
     ):
         yield address
+        await health.set(offer.name, serving=False)
+        await leave()
 
 
 @asynccontextmanager
 async def _house(
     settings: Settings, database: Database, to_agent: Caller, to_people: Caller
-) -> AsyncIterator[PipelineServicer]:
+) -> AsyncIterator[tuple[Service, Callable[[], Awaitable[None]]]]:
     burst = max(1, int(settings.rate_per_minute))
     store = SqlStore(database, Pace(settings.rate_per_minute, burst))
     agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
@@ -67,8 +70,13 @@ async def _house(
     await store.reclaim()
     async with asyncio.TaskGroup() as tasks:
         loops = [tasks.create_task(loop) for loop in (stage.play(), dispatcher.poll(), dispatcher.claim())]
-        yield PipelineServicer(Submit(store, people, renderer, settings.listed()), store, followers)
-        await dispatcher.stop(GRACE)
+        submit = Submit(store, people, renderer, settings.listed())
+
+        async def leave() -> None:
+            await dispatcher.stop(GRACE)
+            followers.close()
+
+        yield service(PipelineServicer(submit, store, followers)), leave
         for loop in loops:
             loop.cancel()
 

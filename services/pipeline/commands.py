@@ -42,6 +42,7 @@ class Commands:
             "start": self._start,
             "help": self._help,
             "status": self._status,
+            STOP: self._stop,
         }
 
     async def answer(self, name: str, message: Message, role: Role) -> str:
@@ -61,6 +62,9 @@ class Commands:
     async def _status(self, message: Message, role: Role) -> str:
         shown = status(await self._store.queue())
         return f"{shown}\n\nThis chat has the id `{message.address.chat_id}`." if role is Role.OWNER else shown
+
+    async def _stop(self, _message: Message, _role: Role) -> str:
+        return stopped(0)  # it had to wait for its turn: what it could have stopped has ended
 
 
 def status(queue: Queue) -> str:

@@ -23,9 +23,11 @@ class Dispatcher:
 
     def __init__(self, turns: Turns, run: Callable[[Turn], Awaitable[None]], capacity: int) -> None:
         self._turns, self._run, self._capacity = turns, run, capacity
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._claiming = asyncio.Lock()
+        self._void: set[str] = set()
         self._stopping = False
 
     def look_at(self, lane: str) -> None:
@@ -33,10 +35,12 @@ class Dispatcher:
         self._lanes[lane] = None
         self._wake.set()
 
-    def revoke(self, turn_id: str) -> None:
-        """A turn was cancelled or restarted: whoever runs it stops now."""
-        task = self._tasks.get(int(turn_id))
-        if task is not None:
+    def revoke(self, run: str) -> None:
+        """The turn of a run was cancelled or has changed: the run stops now, or does not begin."""
+        task = self._tasks.get(run)
+        if task is None:
+            self._void.add(run)
+        else:
             task.cancel()
 
     async def claim(self) -> None:
@@ -61,7 +65,8 @@ class Dispatcher:
 
     async def stop(self, grace: float) -> None:
         """Begin nothing more; give what runs `grace` seconds, then hand it over."""
-        self._stopping = True
+        async with self._claiming:
+            self._stopping = True
         self._wake.set()
         for patience in (grace, HAND_OVER):
             running = list(self._tasks.values())
@@ -71,15 +76,18 @@ class Dispatcher:
                 task.cancel()
 
     async def _begin(self, lanes: list[str] | None, room: int) -> None:
-        if self._stopping:
-            return
-        try:
-            claimed = await self._turns.claim(lanes, room)
-        except Unavailable as error:
-            log.error("claim_failed", cause=error.message)
-            return
-        for turn in claimed:
-            self._tasks[turn.turn_id] = asyncio.create_task(self._work(turn), name=f"turn-{turn.turn_id}")
+        async with self._claiming:
+            if self._stopping:
+                return
+            self._void.clear()  # of the runs that this claim begins, none was revoked before it
+            try:
+                claimed = await self._turns.claim(lanes, room)
+            except Unavailable as error:
+                log.error("claim_failed", cause=error.message)
+                return
+            for turn in claimed:
+                if turn.run not in self._void:
+                    self._tasks[turn.run] = asyncio.create_task(self._work(turn), name=f"turn-{turn.run}")
 
     async def _work(self, turn: Turn) -> None:
         ids = {"turn_id": str(turn.turn_id), "chat_id": str(turn.message.address.chat_id), "person_id": turn.person_id}
@@ -92,8 +100,7 @@ class Dispatcher:
                 ENDED.labels("handed_over").inc()
                 await self._hand_over(turn)
             finally:
-                if self._tasks.get(turn.turn_id) is asyncio.current_task():
-                    del self._tasks[turn.turn_id]
+                del self._tasks[turn.run]
                 self._wake.set()
 
     async def _hand_over(self, turn: Turn) -> None:

@@ -16,6 +16,8 @@ WORDS = {
     "TOOL_LIMIT": "I used as many tools as I may for one answer and did not finish. Please ask for less at once.",
     "TOOL_LOOP": "I noticed that I was repeating the same step without getting further, so I stopped. "
     "Please ask in other words.",
+    "UNDELIVERABLE": "I have an answer, but not all of it could be delivered here. "
+    "It is noted, and whoever runs me can repeat it.",
     "TURN_TIMEOUT": "This took longer than I may work on one answer, so I stopped. Please ask for less at once.",
 }
 

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from services.chassis.errors import LostOwnership
+from services.chassis.errors import LostOwnership, Unavailable, ValorError
 from services.pipeline.model import Account, Part, Preview, Typing
 from services.pipeline.ports import Parts
 
@@ -29,17 +30,21 @@ class Followers:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._followers: dict[str, _Follower] = {}
+        self._closed = False
 
     async def follow(self, account: Account) -> AsyncIterator[Event]:
         """Everything the account has to send, for ever.
 
         Raises:
             LostOwnership: A newer stream follows the account.
+            Unavailable: The pipeline stops.
         """
+        if self._closed:
+            raise _stopping()
         name, follower = _name(account), _Follower(self._parts, account)
         older = self._followers.get(name)
         if older is not None:
-            older.end()
+            older.end(LostOwnership("A newer stream follows this account.", reason="FOLLOWED_ELSEWHERE"))
         self._followers[name] = follower
         try:
             async for event in follower.events():
@@ -47,6 +52,12 @@ class Followers:
         finally:
             if self._followers.get(name) is follower:
                 del self._followers[name]
+
+    def close(self) -> None:
+        """End all streams, and begin none."""
+        self._closed = True
+        for follower in self._followers.values():
+            follower.end(_stopping())
 
     def look_at(self, lane: str) -> None:
         """Something is due in a lane."""
@@ -70,10 +81,11 @@ class _Follower:
         self._lanes: dict[str, None] = {}
         self._fleeting: dict[tuple[int, type], Preview | Typing] = {}
         self._wake = asyncio.Event()
-        self._ended = False
+        self._end: ValorError | None = None
+        self._look_again = 0.0
 
-    def end(self) -> None:
-        self._ended = True
+    def end(self, reason: ValorError) -> None:
+        self._end = reason
         self._wake.set()
 
     def look_at(self, lane: str) -> None:
@@ -88,25 +100,22 @@ class _Follower:
         for part in await self._all():
             yield Due(part, possibly_sent=True)
         while True:
-            woken = await self._woken()
-            if self._ended:
-                raise LostOwnership("A newer stream follows this account.", reason="FOLLOWED_ELSEWHERE")
-            for part in await self._named() if woken else await self._all():
-                yield Due(part, possibly_sent=False)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._look_again):
+                    await self._wake.wait()
+            self._wake.clear()
+            if self._end is not None:
+                raise self._end
+            parts = await (self._all() if _now() >= self._look_again else self._named())
+            # What a turn showed while it ran goes before its end: nothing was shown after the answer was written.
             fleeting, self._fleeting = self._fleeting, {}
             for event in fleeting.values():
                 yield event
-
-    async def _woken(self) -> bool:
-        try:
-            async with asyncio.timeout(POLL):
-                await self._wake.wait()
-        except TimeoutError:
-            return False
-        self._wake.clear()
-        return True
+            for part in parts:
+                yield Due(part, possibly_sent=False)
 
     async def _all(self) -> list[Part]:
+        self._look_again = _now() + POLL
         due = await self._parts.due(self._account, None)
         self._handed &= {part.part_id for part in due}
         return self._new(due)
@@ -119,6 +128,14 @@ class _Follower:
         new = [part for part in due if part.part_id not in self._handed]
         self._handed.update(part.part_id for part in new)
         return new
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("The pipeline stops.", reason="STOPPING")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _name(account: Account) -> str:

@@ -47,6 +47,8 @@ class PartKind(StrEnum):
     """What a part is in the chat."""
 
     TEXT = "text"
+    # A word that goes along with a turn and is no part of its answer.
+    NOTICE = "notice"
     PREVIEW = "preview"
     REACTION = "reaction"
 
@@ -133,6 +135,11 @@ def lane(account: Account, address: Address) -> str:
     return f"{account.channel}:{account.account_id}:{address.chat_id}:{address.topic_id}"
 
 
+def run(turn_id: int, fence: int) -> str:
+    """The name of one run of a turn; claimed again, the turn runs under another."""
+    return f"{turn_id}:{fence}"
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What model calls cost."""
@@ -155,6 +162,11 @@ class Turn:
     role: Role
     accept_time: float
     trace: str = ""
+
+    @property
+    def run(self) -> str:
+        """The name of this run."""
+        return run(self.turn_id, self.fence)
 
 
 @dataclass(frozen=True, slots=True)

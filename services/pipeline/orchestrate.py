@@ -5,7 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from services.chassis import logs
-from services.chassis.errors import TimedOut, Unavailable, ValorError
+from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
 from services.pipeline.model import Limits, Question, Role, Said, Turn
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
@@ -18,6 +18,9 @@ RIGHTS = {Role.OWNER: ("tools",), Role.MEMBER: ("tools",), Role.GUEST: ("tools",
 
 FOUND = 8
 """Messages that a search of the chat returns at most."""
+
+AWAY = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
+"""Seconds between attempts while the agent is away; the last one for ever."""
 
 REACTIONS = frozenset(
     "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
@@ -61,7 +64,7 @@ class Orchestrator:
         """Wait before the next attempt; only failures of the model use attempts up."""
         if not failures.is_of_the_model(error):
             log.info("agent_away", reason=error.reason)
-            await self._pause(min(1.0, 0.05 * 2**away))
+            await self._pause(AWAY[min(away, len(AWAY) - 1)])
             return away + 1
         attempts = await self._store.note_failure(turn)
         if attempts >= failures.ATTEMPTS:
@@ -83,8 +86,10 @@ class Orchestrator:
                         await run.acknowledge(event.checkpoint.step)
                     case HostCall():
                         await self._serve(turn, run, event)
-                    case Output():
+                    case Output() if event.text.strip():
                         return event
+                    case Output():
+                        raise WrongState("The answer is empty.", reason="MODEL_EMPTY")
         raise Unavailable("The agent ended without an answer.", reason="AGENT_ENDED")
 
     async def _question(self, turn: Turn, text: str, *, resumed: bool) -> Question:
@@ -104,9 +109,11 @@ class Orchestrator:
         )
 
     async def _serve(self, turn: Turn, run: Run, call: HostCall) -> None:
-        arguments = json.loads(call.arguments)
-        if call.name == "search_history":
-            content: object = await self._search(turn, str(arguments.get("query", "")))
+        arguments = _object(call.arguments)
+        if arguments is None:
+            content: object = {"error": "the arguments are no JSON object"}
+        elif call.name == "search_history":
+            content = await self._search(turn, str(arguments.get("query", "")))
         elif call.name == "react":
             content = await self._react(turn, str(arguments.get("emoji", "")))
         else:
@@ -124,6 +131,14 @@ class Orchestrator:
             return {"error": f"{emoji!r} is no reaction that Telegram knows"}
         await self._store.react(turn, emoji.removesuffix("\ufe0f"), by_agent=True)
         return {"result": "done"}
+
+
+def _object(text: str) -> dict[str, object] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _shown(said: Said) -> dict[str, object]:

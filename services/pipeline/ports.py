@@ -66,6 +66,9 @@ class Messages(Protocol):
     async def accept(self, message: Message, admission: Admission) -> tuple[Disposition, int | None]:
         """Keep the message and its turn, once; what became of it, now or the first time, and the turn's id."""
 
+    async def edit(self, message: Message) -> tuple[Disposition, int | None]:
+        """A known message has another text now; one that is not known is ignored."""
+
     async def stop(self, message: Message, person: Person) -> tuple[Disposition, int | None]:
         """Cancel what runs and waits in the message's lane, and say so; once."""
 
@@ -88,8 +91,11 @@ class Turns(Protocol):
     async def release(self, turn: Turn) -> None:
         """Hand the turn over: it waits again, checkpoints kept."""
 
-    async def identify(self, turn: Turn, person: Person, *, keep_text: bool) -> None:
-        """Who wrote the turn's message is known now; the text of a stranger is not kept."""
+    async def identify(self, turn: Turn, person: Person) -> None:
+        """Who wrote the turn's message is known now."""
+
+    async def drop_text(self, turn: Turn) -> None:
+        """The turn's message is a stranger's: it gets a code, and its text is not kept."""
 
     async def forget(self, turn: Turn) -> None:
         """The turn's message was not for us: message and turn are gone."""

@@ -47,10 +47,9 @@ class Responder:
         Raises:
             LostOwnership: Somebody else has the turn now, or it was cancelled.
         """
-        self._stage.open(turn)
         try:
             await self._run(turn)
-        except ValorError:
+        except (LostOwnership, Unavailable):
             raise
         except Exception as error:  # the worker loop: a bug must end in a word and a dead letter, not in silence
             log.exception("turn_broke")
@@ -79,14 +78,14 @@ class Responder:
         listed = turn.message.address.chat_id in self._groups
         verdict = gate.decide(turn.message.chat_type, person.role, listed=listed, addressed=True)
         if verdict is Verdict.ANSWER:
-            await self._store.identify(turn, person, keep_text=True)
+            await self._store.identify(turn, person)
             return await self._answer(replace(turn, person_id=person.person_id, role=person.role))
         code = await self._pairing_code(turn) if verdict is Verdict.PAIR else ""
         if not code:
             await self._store.forget(turn)
             ENDED.labels("denied").inc()
             return None
-        await self._store.identify(turn, person, keep_text=False)
+        await self._store.drop_text(turn)
         return PAIRING.format(code=code), Usage()
 
     async def _pairing_code(self, turn: Turn) -> str:
@@ -105,6 +104,7 @@ class Responder:
         log.info("turn_answered", parts=len(drafts))
 
     async def _answer(self, turn: Turn) -> tuple[str, Usage]:
+        self._stage.open(turn)
         match router.route(turn.message):
             case router.Command(name):
                 return await self._commands.answer(name, turn.message, turn.role), Usage()

@@ -40,7 +40,12 @@ CHAT_TYPES = {
 }
 DISPOSITIONS = {kind: pb.Disposition.Value(f"DISPOSITION_{kind.name}") for kind in Disposition}
 STATES = {state: pb.TurnState.Value(f"TURN_STATE_{state.name}") for state in State}
-KINDS = {kind: pb.PartKind.Value(f"PART_KIND_{kind.name}") for kind in PartKind}
+KINDS = {
+    PartKind.TEXT: pb.PART_KIND_TEXT,
+    PartKind.NOTICE: pb.PART_KIND_TEXT,
+    PartKind.PREVIEW: pb.PART_KIND_PREVIEW,
+    PartKind.REACTION: pb.PART_KIND_REACTION,
+}
 
 
 class PipelineServicer(rpc.PipelineServiceServicer):
@@ -66,8 +71,8 @@ class PipelineServicer(rpc.PipelineServiceServicer):
 
     async def RecordDelivery(self, request: pb.RecordDeliveryRequest, context: Context) -> pb.RecordDeliveryResponse:
         """The outcome of one part."""
-        if not request.message_id and not request.error.reason:
-            raise InvalidArgument("outcome is empty.", field="outcome")
+        if request.message_id <= 0 and not request.error.reason:
+            raise InvalidArgument("outcome holds neither a message id nor a reason.", field="outcome")
         await self._store.deliver(_number(request.part_id, "part_id"), request.message_id, request.error.reason)
         DELIVERED.labels("received" if request.message_id else "undeliverable").inc()
         return pb.RecordDeliveryResponse()
@@ -122,6 +127,10 @@ def _number(value: str, field: str) -> int:
 
 
 def _account(message: common.Account) -> Account:
+    if not message.channel or ":" in message.channel:
+        raise InvalidArgument("account.channel is empty or holds a colon.", field="account.channel")
+    if not message.account_id:
+        raise InvalidArgument("account.account_id is empty.", field="account.account_id")
     return Account(message.channel, message.account_id, message.username)
 
 
@@ -142,8 +151,15 @@ def _message(request: pb.SubmitMessageRequest) -> Message:
         kind=request.kind or "text",
         entities=tuple(Entity(e.type, e.offset, e.length, e.value) for e in request.entities),
         reply_to=request.reply_to_message_id,
-        send_time=request.send_time.ToMicroseconds() / 1e6,
+        send_time=_seconds(request.send_time),
     )
+
+
+def _seconds(stamp: Timestamp) -> float:
+    try:
+        return stamp.ToMicroseconds() / 1e6
+    except ValueError:
+        raise InvalidArgument("send_time lies outside of all calendars.", field="send_time") from None
 
 
 def _followed(event: Event) -> pb.FollowResponse:

@@ -3,7 +3,7 @@
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import ProcessSettings, shared
+from services.chassis.settings import Address, ProcessSettings, shared
 
 
 class Settings(ProcessSettings):
@@ -11,8 +11,8 @@ class Settings(ProcessSettings):
 
     model_config = SettingsConfigDict(env_prefix="PIPELINE_")
 
-    agent_address: str = Field("127.0.0.1:7203", validation_alias=shared("AGENT_ADDRESS"))
-    people_address: str = Field("127.0.0.1:7201", validation_alias=shared("PEOPLE_ADDRESS"))
+    agent_address: Address = Field("127.0.0.1:7203", validation_alias=shared("AGENT_ADDRESS"))
+    people_address: Address = Field("127.0.0.1:7201", validation_alias=shared("PEOPLE_ADDRESS"))
 
     scope_key: SecretStr = Field(validation_alias=shared("VALOR_SCOPE_KEY"), min_length=32)
     """Signs what a turn may do; only pipeline and toolrunner hold it."""
@@ -20,20 +20,20 @@ class Settings(ProcessSettings):
     groups: str = Field("", validation_alias=shared("VALOR_GROUPS"))
     """Comma list of group ids in which everybody may talk to Valor. Elsewhere only the owner may."""
 
-    rate_per_minute: float = Field(30.0, gt=0)
+    rate_per_minute: float = Field(30.0, gt=0, allow_inf_nan=False)
     """Messages of one person that are taken a minute; what comes faster waits its turn."""
 
     capacity: int = Field(10_000, gt=0)
     """Turns at once; a live turn costs about 100 KB over all services."""
 
-    turn_seconds: float = Field(600.0, gt=0)
+    turn_seconds: float = Field(600.0, gt=0, allow_inf_nan=False)
     """How long one turn may take, all attempts together."""
 
     @field_validator("groups")
     @classmethod
     def _groups(cls, value: str) -> str:
         for name in _names(value):
-            if not name.removeprefix("-").isdigit():
+            if not name.removeprefix("-").isdecimal():
                 raise ValueError(f"{name!r} is no group id, such as -1001234567890")
         return value
 

@@ -30,7 +30,7 @@ def split(text: str, entities: Sequence[Entity], units: int = UNITS) -> list[Dra
     while start < len(text):
         end = _end(text, offsets, start, units)
         end = _within_entity_limit(offsets, entities, start, end)
-        parts.append(Draft(text[start:end], _inside(entities, offsets[start], offsets[end])))
+        parts.append(Draft(text[start:end], _inside(text, offsets, entities, start, end)))
         start = end
     return _joined_blanks(parts)
 
@@ -61,12 +61,15 @@ def _within_entity_limit(offsets: list[int], entities: Sequence[Entity], start: 
     return cut if cut > start else end
 
 
-def _inside(entities: Sequence[Entity], start: int, end: int) -> tuple[Entity, ...]:
+def _inside(text: str, offsets: list[int], entities: Sequence[Entity], start: int, end: int) -> tuple[Entity, ...]:
+    """What of the entities lies in a part; Telegram takes none that reaches into the blanks which it trims."""
+    part = text[start:end]
+    begins, ends = offsets[end - len(part.lstrip())], offsets[start + len(part.rstrip())]
     clipped = []
     for entity in entities:
-        first, last = max(entity.offset, start), min(entity.offset + entity.length, end)
+        first, last = max(entity.offset, begins), min(entity.offset + entity.length, ends)
         if first < last:
-            clipped.append(replace(entity, offset=first - start, length=last - first))
+            clipped.append(replace(entity, offset=first - offsets[start], length=last - first))
     return tuple(clipped)
 
 
@@ -84,16 +87,16 @@ def _joined_blanks(parts: list[Draft]) -> list[Draft]:
 def normalised(entities: Sequence[Entity]) -> tuple[Entity, ...]:
     """Entities that Telegram takes as they are: none crosses another, and code holds and is held by nothing else."""
     kept: list[Entity] = []
+    around: list[Entity] = []
     for entity in sorted(entities, key=lambda e: (e.offset, -e.length, e.type not in CODE)):
-        if entity.length > 0 and not any(_clash(other, entity) for other in kept):
+        around = [other for other in around if other.offset + other.length > entity.offset]
+        if entity.length > 0 and not any(_clash(other, entity) for other in around):
             kept.append(entity)
+            around.append(entity)
     return tuple(kept)
 
 
 def _clash(first: Entity, second: Entity) -> bool:
     """`second` begins in `first`, which is longer or equal, and must not."""
-    ends = first.offset + first.length
-    if second.offset >= ends:
-        return False
-    crossing = second.offset + second.length > ends
+    crossing = second.offset + second.length > first.offset + first.length
     return crossing or first.type in CODE or second.type in CODE

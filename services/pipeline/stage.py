@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from services.chassis import logs
 from services.pipeline.model import ChatType, Preview, Turn, Typing
 from services.pipeline.ports import Audience, Parts, Renderer
+
+log = logs.get()
 
 TICK = 0.1
 TYPING_AFTER = 0.3
@@ -77,29 +80,34 @@ class Stage:
         self, audience: Audience, parts: Parts, renderer: Renderer, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._audience, self._parts, self._renderer, self._clock = audience, parts, renderer, clock
-        self._scenes: dict[int, tuple[Turn, Scene, float]] = {}
+        self._scenes: dict[str, tuple[Turn, Scene, float]] = {}
 
     def open(self, turn: Turn) -> None:
         """A turn begins."""
         scene = Scene(private=turn.message.chat_type is ChatType.PRIVATE)
-        self._scenes[turn.turn_id] = (turn, scene, self._clock())
+        self._scenes[turn.run] = (turn, scene, self._clock())
 
     def say(self, turn: Turn, text: str) -> None:
         """The answer has grown to this text."""
-        self._scenes[turn.turn_id][1].text = text
+        self._scenes[turn.run][1].text = text
 
     def close(self, turn: Turn) -> None:
         """The turn is over: nothing of it is shown any more."""
-        self._scenes.pop(turn.turn_id, None)
+        self._scenes.pop(turn.run, None)
 
     async def play(self) -> None:
         """Show what is due, for ever."""
         while True:
             await asyncio.sleep(TICK)
             for turn, scene, start in list(self._scenes.values()):
-                now = self._clock() - start
-                while (due := cue(scene, now)) is not None and turn.turn_id in self._scenes:
-                    await self._show(turn, scene, due, now)
+                try:
+                    await self._play(turn, scene, self._clock() - start)
+                except Exception:  # the worker loop: a frame that breaks must not take all others with it
+                    log.exception("frame_broke", turn_id=str(turn.turn_id))
+
+    async def _play(self, turn: Turn, scene: Scene, now: float) -> None:
+        while (due := cue(scene, now)) is not None and turn.run in self._scenes:
+            await self._show(turn, scene, due, now)
 
     async def _show(self, turn: Turn, scene: Scene, due: Cue, now: float) -> None:
         message = turn.message
@@ -119,6 +127,6 @@ class Stage:
             await self._parts.add_preview(turn, glimpse)
             return
         target = await self._parts.preview_id(turn) if due is Cue.EDIT else 0
-        if due is Cue.DRAFT or target:
+        if (due is Cue.DRAFT or target) and turn.run in self._scenes:
             message = turn.message
             self._audience.show(Preview(turn.turn_id, message.account, message.address, glimpse.text, target))

@@ -29,6 +29,8 @@ class Submit:
     async def _take(self, message: Message) -> tuple[Disposition, int | None]:
         if gate.is_served_by_nobody(message):
             return Disposition.IGNORED, None
+        if message.edited:
+            return await self._store.edit(message)
         addressed = await self._is_addressed(message)
         listed = message.address.chat_id in self._groups
         if message.chat_type is not ChatType.PRIVATE and not addressed and not listed:
@@ -61,7 +63,7 @@ class Submit:
             code = await self._people.pairing_code(message)
         except (Unavailable, TimedOut):
             return await self._store.accept(message, Admission(Disposition.QUEUED, Person()))
-        if not code or message.edited:
+        if not code:
             return Disposition.IGNORED, None
         words = self._renderer.render(PAIRING.format(code=code))[0]
         admission = Admission(Disposition.PAIRING, person, at_once=words, keep_text=False)
@@ -69,12 +71,8 @@ class Submit:
 
 
 def _checked(message: Message) -> Message:
-    for field, value in (
-        ("account.channel", message.account.channel),
-        ("account.account_id", message.account.account_id),
-        ("address.chat_id", message.address.chat_id),
-        ("message_id", message.message_id),
-    ):
-        if not value:
-            raise InvalidArgument(f"{field} is empty.", field=field)
+    if not message.address.chat_id:
+        raise InvalidArgument("address.chat_id is empty.", field="address.chat_id")
+    if message.message_id <= 0:
+        raise InvalidArgument("message_id is not above zero.", field="message_id")
     return message

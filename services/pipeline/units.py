@@ -11,4 +11,5 @@ def width(text: str) -> int:
 def span(text: str, entity: Entity) -> str:
     """The words an entity stands on; what lies outside of the text, or cuts a character, is left out."""
     units = text.encode("utf-16-le", "surrogatepass")
-    return units[2 * entity.offset : 2 * (entity.offset + entity.length)].decode("utf-16-le", "ignore")
+    start, end = max(0, entity.offset), max(0, entity.offset + entity.length)
+    return units[2 * start : 2 * end].decode("utf-16-le", "ignore")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from services.chassis import app, client, logs
 from services.chassis.client import Caller
@@ -18,7 +18,7 @@ from services.telegram.adapters.updates import TelegramUpdates
 from services.telegram.deliver import Deliverer
 from services.telegram.inbox import Inbox
 from services.telegram.metrics import CONNECTED
-from services.telegram.model import LoggedOut
+from services.telegram.model import Away, LoggedOut
 from services.telegram.pace import Pace
 from services.telegram.receive import Receiver
 from services.telegram.settings import Settings
@@ -29,6 +29,9 @@ NAME = "telegram"
 
 GRACE = 8.0
 """Seconds that sends under way get at the end; the others are looked up and sent at the next start."""
+
+AGAIN = 1.0
+"""Seconds before the account is connected again: whoever ended the connection may end the next one as well."""
 
 
 @asynccontextmanager
@@ -74,8 +77,12 @@ async def _live(settings: Settings, store: SqlStore, caller: Caller, online: Swi
         except* LoggedOut as lost:
             log.error("logged_out", cause=str(lost.exceptions[0]))
             await store.save_session(None)
+        except* Away as lost:
+            log.warning("connection_ended", cause=str(lost.exceptions[0]))
         finally:
             await online.turn(on=False)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), AGAIN)
 
 
 async def _serve(account: Account, store: SqlStore, caller: Caller, intake: Intake, stop: asyncio.Event) -> None:
@@ -83,11 +90,12 @@ async def _serve(account: Account, store: SqlStore, caller: Caller, intake: Inta
     inbox, pace = Inbox(pipeline, store), Pace(store)
     await pace.load()
     receiver = Receiver(TelegramUpdates(account.client, store), store, inbox)
+    await receiver.load()
     deliverer = Deliverer(pipeline, TelegramSender(account.client, store), store, pace, receiver)
     intake.open(receiver)
     try:
         async with asyncio.TaskGroup() as tasks:
-            reading = [tasks.create_task(receiver.run()), tasks.create_task(account.watch())]
+            reading = [tasks.create_task(work) for work in (receiver.run(), account.watch(), account.client.lost())]
             sending = tasks.create_task(deliverer.run())
             await stop.wait()
             sending.cancel()

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from services.chassis import context, logs, tracing
-from services.chassis.errors import ValorError
+from services.chassis.errors import InvalidArgument, NotFound, ValorError
 from services.telegram.metrics import DELIVERED, DROPPED, PENDING
 from services.telegram.model import Away, Draft, FloodWait, LoggedOut, Part, PartKind, Refused, Typing
 from services.telegram.pace import Pace, Rank
@@ -97,6 +97,9 @@ class Deliverer:
         for attempt in itertools.count():
             try:
                 await self._pipeline.record(part.part_id, message_id, error)
+            except (InvalidArgument, NotFound) as refusal:
+                log.error("receipt_refused", part_id=part.part_id, reason=refusal.reason)
+                break
             except ValorError as refusal:
                 log.warning("record_failed", reason=refusal.reason)
                 await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
@@ -142,7 +145,7 @@ class Deliverer:
 
     async def _find(self, part: Part) -> int | None:
         """The message that the part's random id became, as far as our own difference tells."""
-        await self._receiver.reconciled()
+        await self._receiver.reconciled(part.chat_id)
         return await self._store.sent(part.random_id)
 
     def _show(self, event: Draft | Typing) -> None:

@@ -4,13 +4,14 @@ import asyncio
 import dataclasses
 import itertools
 import json
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import NamedTuple
 
 from services.chassis import logs
 from services.chassis.errors import InvalidArgument, ValorError
-from services.telegram.metrics import BURIED, SUBMITTED
-from services.telegram.model import Incoming, Poison
+from services.telegram.metrics import SUBMITTED
+from services.telegram.model import Entity, Incoming, Poison
 from services.telegram.ports import Pipeline, Store
 
 log = logs.get()
@@ -19,7 +20,15 @@ PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts while the pipeline is away; the last one for ever."""
 
 Key = tuple[int, int]
+Content = tuple[str, tuple[Entity, ...]]
 Done = asyncio.Future[None]
+
+
+class _Item(NamedTuple):
+    message: Incoming
+    version: int
+    exact: bool
+    done: Done
 
 
 class Inbox:
@@ -27,30 +36,41 @@ class Inbox:
 
     def __init__(self, pipeline: Pipeline, store: Store) -> None:
         self._pipeline, self._store = pipeline, store
-        self._chats: dict[int, deque[tuple[Incoming, int, Done]]] = {}
+        self._chats: dict[int, deque[_Item]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._kept: dict[int, dict[Key, str]] = defaultdict(dict)
+        self._kept: dict[int, dict[Key, tuple[int, Content]]] = {}
+        self._queued = 0
 
-    def put(self, message: Incoming, version: int) -> Done:
-        """Hand a message over; done when the pipeline keeps it, or refused it for good."""
+    @property
+    def waiting(self) -> int:
+        """How much is on its way."""
+        return self._queued + len(self._tasks)
+
+    def put(self, message: Incoming, version: int, *, exact: bool = True) -> Done:
+        """Hand a message over; done when the pipeline keeps it, or refused it for good.
+
+        Not exact: the wording may be newer than the version says, as in a piece of a difference that is not the last.
+        """
         done: Done = asyncio.get_running_loop().create_future()
-        if self._kept[message.box].get((message.chat_id, message.message_id)) == message.text:
+        if message.chat_id in self._chats:
+            self._chats[message.chat_id].append(_Item(message, version, exact, done))
+        elif self._is_kept(message):
             done.set_result(None)
-        elif message.chat_id in self._chats:
-            self._chats[message.chat_id].append((message, version, done))
+            return done
         else:
-            self._chats[message.chat_id] = deque([(message, version, done)])
+            self._chats[message.chat_id] = deque([_Item(message, version, exact, done)])
             self._begin(self._work(message.chat_id))
+        self._queued += 1
         return done
 
     def delete(self, chat_id: int, message_ids: Sequence[int]) -> "asyncio.Task[None]":
         """Say that messages are gone, behind all that was put before."""
-        before = [done for waiting in self._chats.values() for _, _, done in waiting]
+        before = [item.done for waiting in self._chats.values() for item in waiting]
         return self._begin(self._delete(before, chat_id, message_ids))
 
     def kept(self, box: int) -> int:
         """How many messages of a box were kept since it was last forgotten."""
-        return len(self._kept[box])
+        return len(self._kept.get(box, ()))
 
     def forget(self, box: int) -> None:
         """The cursor of the box has passed what was kept: it will not come again."""
@@ -73,15 +93,18 @@ class Inbox:
         waiting = self._chats[chat_id]
         try:
             while waiting:
-                message, version, done = waiting[0]
-                await self._keep(message, version)
-                self._kept[message.box][chat_id, message.message_id] = message.text
+                item = waiting[0]
+                await self._keep(item.message, item.version)
+                self._remember(item)
                 waiting.popleft()
-                done.set_result(None)
+                self._queued -= 1
+                if not item.done.done():
+                    item.done.set_result(None)
         finally:
             del self._chats[chat_id]
-            for _, _, done in waiting:
-                done.cancel()
+            self._queued -= len(waiting)
+            for item in waiting:
+                item.done.cancel()
 
     async def _keep(self, message: Incoming, version: int) -> None:
         try:
@@ -89,12 +112,39 @@ class Inbox:
             SUBMITTED.inc()
         except InvalidArgument as error:
             log.error("message_refused", chat_id=message.chat_id, message_id=message.message_id, cause=error.message)
-            BURIED.inc()
-            await self._store.bury(Poison(json.dumps(dataclasses.asdict(message)), error.message))
+            await self._bury(message, error.message)
+        except Exception as error:  # the worker loop: one odd message must not block the account
+            log.exception("message_broke", chat_id=message.chat_id, message_id=message.message_id)
+            await self._bury(message, repr(error))
+
+    async def _bury(self, message: Incoming, reason: str) -> None:
+        poison = Poison(json.dumps(dataclasses.asdict(message)), reason)
+        await _persist(lambda: self._store.bury(poison))
+
+    def _is_kept(self, message: Incoming) -> bool:
+        known = self._kept.get(message.box, {}).get((message.chat_id, message.message_id))
+        return known is not None and known[1] == _content(message)
+
+    def _remember(self, item: "_Item") -> None:
+        """What the pipeline keeps now, as far as that is sure."""
+        message = item.message
+        kept, key = self._kept.setdefault(message.box, {}), (message.chat_id, message.message_id)
+        if not item.exact or (message.edited and key not in kept):
+            kept.pop(key, None)
+        elif key not in kept or item.version > kept[key][0]:
+            kept[key] = item.version, _content(message)
 
     async def _delete(self, before: Sequence[Done], chat_id: int, message_ids: Sequence[int]) -> None:
-        await asyncio.gather(*before)
-        await _persist(lambda: self._pipeline.delete(chat_id, message_ids))
+        if before:
+            await asyncio.wait(before)
+        try:
+            await _persist(lambda: self._pipeline.delete(chat_id, message_ids))
+        except InvalidArgument as error:
+            log.error("deletion_refused", chat_id=chat_id, cause=error.message)
+
+
+def _content(message: Incoming) -> Content:
+    return message.text, message.entities
 
 
 async def _persist(call: Callable[[], Awaitable[None]]) -> None:

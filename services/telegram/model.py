@@ -48,7 +48,7 @@ class Incoming:
     @property
     def box(self) -> int:
         """The box that the message is numbered in."""
-        return -(self.chat_id + CHANNEL_BASE) if self.chat_type is ChatType.SUPERGROUP else ACCOUNT_BOX
+        return box_of(self.chat_id)
 
 
 CHANNEL_BASE = 1_000_000_000_000
@@ -58,6 +58,11 @@ CHANNEL_BASE = 1_000_000_000_000
 def channel_chat_id(channel_id: int) -> int:
     """The marked id of a supergroup."""
     return -(CHANNEL_BASE + channel_id)
+
+
+def box_of(chat_id: int) -> int:
+    """The box in which the messages of a chat are numbered."""
+    return -(chat_id + CHANNEL_BASE) if chat_id < -CHANNEL_BASE else ACCOUNT_BOX
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +132,16 @@ class Box:
 
     pts: int | None = None
     held: list[Change] = field(default_factory=list)
+    overflow: int = 0
+    """The highest number that there was no room for."""
 
     def offer(self, change: Change) -> list[Change]:
         """The updates that may be taken now, in order: none, this one, or this one and some that were held."""
         if self.pts is not None and change.pts <= self.pts and change.count:
             return []
-        bisect.insort(self.held, change, key=lambda held: held.pts)
-        del self.held[HELD:]
+        bisect.insort(self.held, change, key=lambda held: (held.pts, not held.count))
+        if len(self.held) > HELD:
+            self.overflow = max(self.overflow, self.held.pop().pts)
         return self._ready()
 
     def synchronise(self, pts: int) -> list[Change]:
@@ -148,7 +156,7 @@ class Box:
     @property
     def gap(self) -> bool:
         """Something is missing."""
-        return bool(self.held)
+        return bool(self.held) or self.overflow > (self.pts or 0)
 
     def _ready(self) -> list[Change]:
         if self.pts is None:
@@ -229,6 +237,10 @@ class FloodWait(Exception):
 
 class Away(Exception):
     """Telegram did not answer; whether it did what was asked is unknown."""
+
+
+class Unreadable(Away):
+    """Telegram answered with something that nobody here can read."""
 
 
 class LoggedOut(Exception):

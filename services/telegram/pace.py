@@ -36,6 +36,7 @@ class Pace:
         self._free = SLOTS
         self._queue: list[tuple[Rank, int, asyncio.Future[None]]] = []
         self._tickets = itertools.count()
+        FLOOD_WAIT.set_function(self._longest)
 
     async def load(self) -> None:
         """Remember the waits of an earlier life."""
@@ -45,12 +46,14 @@ class Pace:
         """Seconds until the method may be called for the chat."""
         return max(0.0, self._waits.get((method, chat_id), 0.0) - self._clock())
 
+    def _longest(self) -> float:
+        return max(0.0, max(self._waits.values(), default=0.0) - self._clock())
+
     async def flood(self, method: str, chat_id: int, seconds: float) -> None:
         """Telegram wants a pause."""
         now = self._clock()
         self._waits = {key: until for key, until in self._waits.items() if until > now}
         self._waits[method, chat_id] = now + seconds
-        FLOOD_WAIT.set(max(self._waits.values()) - now)
         await self._store.wait(method, chat_id, now + seconds)
 
     @asynccontextmanager

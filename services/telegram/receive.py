@@ -11,15 +11,30 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from services.chassis import logs
+from services.chassis.errors import ValorError
 from services.telegram.inbox import Inbox
 from services.telegram.metrics import GAPS, TOO_LONG, UPDATE_AGE
-from services.telegram.model import ACCOUNT_BOX, Away, Box, Change, FloodWait, Push, Slice, channel_chat_id
+from services.telegram.model import (
+    ACCOUNT_BOX,
+    Away,
+    Box,
+    Change,
+    FloodWait,
+    Push,
+    Refused,
+    Slice,
+    box_of,
+    channel_chat_id,
+)
 from services.telegram.ports import Store, Updates
 
 log = logs.get()
 
 VERIFY = 45.0
 """Seconds between two readings of the difference when all is quiet: a push that was silently lost is found then."""
+
+AGAIN = 0.5
+"""Seconds before a difference that failed is asked for again."""
 
 GAP = 0.5
 """Seconds that a missing push may be late, as Telegram's documentation has it."""
@@ -29,6 +44,12 @@ UNPROVEN = 600.0
 
 UNREAD = 1000
 """Pushes after which the difference is read, so that the cursor never lags far behind."""
+
+BACKLOG = 5000
+"""Messages on their way into the pipeline from which on pushes are let go: the difference brings them, at our pace."""
+
+START = 1
+"""The number from which a supergroup is read that Telegram names before it pushed anything of it."""
 
 
 class Receiver:
@@ -40,8 +61,13 @@ class Receiver:
         self._channels: dict[int, int] = {}
         self._read_at: dict[int, float] = {}
         self._stale: set[int] = set()
+        self._flooded: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
+
+    async def load(self) -> None:
+        """Know the supergroups of an earlier life; before the first push."""
+        self._channels = await self._store.channels()
 
     def lose(self) -> None:
         """The connection was lost: hold pushes until the difference was read."""
@@ -50,20 +76,29 @@ class Receiver:
         self._stale |= set(self._channels)
         self._wake.set()
 
-    async def reconciled(self) -> None:
-        """Wait for a difference that is asked for from now on."""
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_future()
-        self._wake.set()
-        await asyncio.shield(self._next)
+    async def reconciled(self, chat_id: int = 0) -> None:
+        """Wait for a difference that is asked for from now on, in the box of this chat as well."""
+        self._stale |= {box_of(chat_id)} & self._channels.keys()
+        while True:
+            if self._next is None:
+                self._next = asyncio.get_running_loop().create_future()
+            self._wake.set()
+            await asyncio.shield(self._next)
+            if box_of(chat_id) not in self._stale:
+                break
+            await asyncio.sleep(AGAIN)
 
     async def push(self, push: Push) -> None:
         """Take what Telegram pushed."""
         for poison in push.poison:
             await self._store.bury(poison)
+        if self._inbox.waiting >= BACKLOG:
+            self.lose()
+            return
         for change in push.changes:
-            await self._know(change)
             self._take(self._boxes[change.box].offer(change))
+            if self._boxes[ACCOUNT_BOX].pts is not None:  # else the difference may know more of a new supergroup
+                await self._meet(change.box)
         self._stale |= set(push.stale_channels)
         if push.stale or push.stale_channels or self._inbox.kept(ACCOUNT_BOX) >= UNREAD:
             self._wake.set()
@@ -76,7 +111,6 @@ class Receiver:
         Raises:
             LoggedOut: The account's authorisation is gone.
         """
-        self._channels = await self._store.channels()
         self.lose()
         while True:
             await self._woken()
@@ -99,9 +133,9 @@ class Receiver:
         while True:
             try:
                 return await self._reconcile()
-            except Away as error:
+            except (Away, Refused, ValorError) as error:
                 log.warning("difference_failed", cause=str(error))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(AGAIN)
             except FloodWait as error:
                 log.warning("difference_flooded", seconds=error.seconds)
                 await asyncio.sleep(error.seconds)
@@ -114,18 +148,40 @@ class Receiver:
         while True:
             piece = await self._updates.difference(cursor)
             await self._absorb(ACCOUNT_BOX, 0, piece)
-            for channel_id in sorted(self._stale | set(piece.channels)):
-                await self._reconcile_channel(channel_id)
+            await self._reconcile_channels(piece.channels)
             await self._store.advance(piece)
             cursor = piece.cursor or cursor
             if piece.final:
                 break
+        for number in list(self._boxes):
+            await self._meet(number)
         self._inbox.forget(ACCOUNT_BOX)
         self._take(self._boxes[ACCOUNT_BOX].synchronise(cursor.pts))
         UPDATE_AGE.set(time.time())
 
+    async def _reconcile_channels(self, named: Sequence[int]) -> None:
+        """Read all supergroups of which something may be missing; one in a flood wait holds up no other chat."""
+        self._stale |= set(named)
+        for channel_id in sorted(self._stale):
+            if self._flooded.get(channel_id, 0.0) > time.monotonic():
+                continue
+            self._stale.discard(channel_id)  # whoever names it from now on means a later difference
+            try:
+                await self._reconcile_channel(channel_id)
+            except FloodWait as wait:
+                log.warning("supergroup_flooded", channel_id=channel_id, seconds=wait.seconds)
+                self._stale.add(channel_id)
+                self._flooded[channel_id] = time.monotonic() + wait.seconds
+                asyncio.get_running_loop().call_later(wait.seconds + 0.1, self._wake.set)
+            except BaseException:
+                self._stale.add(channel_id)
+                raise
+
     async def _reconcile_channel(self, channel_id: int) -> None:
-        pts, final = self._channels.get(channel_id, 1), False
+        if channel_id not in self._channels:
+            self._channels[channel_id] = START  # from now on its pushes are held
+            await self._store.advance_channel(channel_id, Slice(pts=START, final=False))
+        pts, final = self._channels[channel_id], False
         while not final:
             piece = await self._updates.channel_difference(channel_id, pts)
             if piece is None:
@@ -134,7 +190,6 @@ class Receiver:
             await self._store.advance_channel(channel_id, piece)
             self._channels[channel_id] = pts = piece.pts
             final = piece.final
-        self._stale.discard(channel_id)
         self._read_at[channel_id] = time.monotonic()
         self._inbox.forget(channel_id)
         self._take(self._boxes[channel_id].synchronise(pts))
@@ -146,19 +201,20 @@ class Receiver:
             log.error("difference_too_long", box=box)
         for poison in piece.poison:
             await self._store.bury(poison)
-        kept = [self._inbox.put(message, piece.pts) for message in piece.messages]
+        kept = [self._inbox.put(message, piece.pts, exact=piece.final) for message in piece.messages]
         await asyncio.gather(*kept)
         if piece.deleted:
             await self._inbox.delete(chat_id, piece.deleted)
 
-    async def _know(self, change: Change) -> None:
-        """A supergroup is met for the first time: it is read from just before this update on."""
-        if change.box == ACCOUNT_BOX or change.box in self._channels:
+    async def _meet(self, number: int) -> None:
+        """A supergroup that is new, and of which something was pushed, is read from just before that on."""
+        box = self._boxes[number]
+        if number == ACCOUNT_BOX or number in self._channels or not box.held:
             return
-        start = change.pts - change.count
-        await self._store.advance_channel(change.box, Slice(pts=start, final=True))
-        self._channels[change.box] = start
-        self._boxes[change.box].synchronise(start)
+        start = box.held[0].pts - box.held[0].count
+        self._channels[number] = start
+        await self._store.advance_channel(number, Slice(pts=start, final=True))
+        self._take(box.synchronise(start))
 
     def _take(self, ready: Sequence[Change]) -> None:
         for change in ready:
@@ -172,5 +228,5 @@ class Receiver:
         gaps = {number for number, box in self._boxes.items() if box.gap}
         if gaps:
             GAPS.inc()
-            self._stale |= gaps - {ACCOUNT_BOX}
+            self._stale |= gaps & self._channels.keys()
             self._wake.set()

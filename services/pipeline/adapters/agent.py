@@ -1,13 +1,16 @@
 """The agent, as the pipeline asks it: one bidirectional stream per attempt."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.client import Caller, translated
+from services.chassis.errors import Unavailable
 from services.chassis.signing import sign
 from services.pipeline.model import Checkpoint, Question, Said, Turn, Usage
 from services.pipeline.ports import AgentEvent, HostCall, Output, Step, Text
@@ -27,10 +30,10 @@ class GrpcAgent:
     async def run(self, question: Question) -> "AsyncIterator[GrpcRun]":
         """Begin an attempt; leaving the block cancels what still runs."""
         call = self._stub.RunTurn(timeout=self._seconds, metadata=self._caller.metadata())
+        run = GrpcRun(call)
         try:
-            with translated():
-                await call.write(pb.RunTurnRequest(start=self._start(question)))
-            yield GrpcRun(call)
+            await run.write(pb.RunTurnRequest(start=self._start(question)))
+            yield run
         finally:
             call.cancel()
 
@@ -80,14 +83,25 @@ class GrpcRun:
 
     async def acknowledge(self, step: int) -> None:
         """The step is kept."""
-        with translated():
-            await self._call.write(pb.RunTurnRequest(ack=pb.Ack(step=step)))
+        await self.write(pb.RunTurnRequest(ack=pb.Ack(step=step)))
 
     async def answer(self, call: HostCall, content: str) -> None:
         """The result of a host call."""
         result = pb.HostResult(step=call.step, index=call.index, content=content)
-        with translated():
-            await self._call.write(pb.RunTurnRequest(host_result=result))
+        await self.write(pb.RunTurnRequest(host_result=result))
+
+    async def write(self, request: pb.RunTurnRequest) -> None:
+        """Send, if there still is a stream; reading tells why there is none.
+
+        Raises:
+            Unavailable: It broke just now; gRPC's own word for that is INTERNAL.
+        """
+        try:
+            await self._call.write(request)
+        except asyncio.InvalidStateError:
+            return
+        except grpc.aio.AioRpcError as error:
+            raise Unavailable("The agent went away.", reason="AGENT_AWAY") from error
 
 
 def _event(response: pb.RunTurnResponse) -> AgentEvent | None:

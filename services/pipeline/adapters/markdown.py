@@ -1,10 +1,15 @@
 """Markdown → text and entities, by telegramify-markdown."""
 
+import re
+
 from telegramify_markdown import MessageEntity, RenderConfig, convert
 
 from services.pipeline.model import Draft, Entity
 from services.pipeline.split import UNITS, normalised, split
-from services.pipeline.units import width
+
+_TAG = re.compile(r"(?<!\]\()<(?!https?://)")
+_HIDDEN = "\ufdd0"
+"""Stands for "<", so that the library, which drops HTML, leaves "List<int>" and "<your name>" alone."""
 
 
 class MarkdownRenderer:
@@ -18,24 +23,17 @@ class MarkdownRenderer:
 
     def render(self, markdown: str) -> list[Draft]:
         """The messages of an answer, in order; at least one."""
-        text, entities = self._convert(markdown)
-        return split(text, entities) or [Draft(markdown.strip()[:UNITS] or "…")]
+        return split(*self._convert(markdown)) or [Draft(markdown.strip()[:UNITS] or "…")]
 
     def glimpse(self, markdown: str) -> Draft:
         """The end of a text that is still being written, as one message."""
-        text, entities = self._convert(markdown)
-        if width(text) <= UNITS:
-            return Draft(text or "…", entities)
-        return split(text, entities)[-1]
+        return (split(*self._convert(markdown)) or [Draft("…")])[-1]
 
     def _convert(self, markdown: str) -> tuple[str, tuple[Entity, ...]]:
-        text, entities = convert(markdown.strip(), config=self._config)
-        stripped = text.rstrip()
-        limit = width(stripped)
-        kept = (_entity(entity, limit) for entity in entities)
-        return stripped, normalised([entity for entity in kept if entity.length > 0])
+        text, entities = convert(_TAG.sub(_HIDDEN, markdown.strip()), config=self._config)
+        return text.replace(_HIDDEN, "<").rstrip(), normalised([_entity(entity) for entity in entities])
 
 
-def _entity(entity: MessageEntity, limit: int) -> Entity:
+def _entity(entity: MessageEntity) -> Entity:
     value = entity.url or entity.language or entity.custom_emoji_id or ""
-    return Entity(entity.type, entity.offset, min(entity.length, limit - entity.offset), value)
+    return Entity(entity.type, entity.offset, entity.length, value.replace(_HIDDEN, "<"))

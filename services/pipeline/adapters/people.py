@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from services.chassis import logs
 from services.chassis.client import Caller
-from services.chassis.errors import TimedOut, Unavailable
+from services.chassis.errors import ValorError
 from services.pipeline.model import Message, Role
 from services.pipeline.ports import Person
 from valor.people.v1 import people_pb2 as pb
@@ -38,7 +38,7 @@ class GrpcPeople:
             return person
         try:
             person = await self._ask(message)
-        except (Unavailable, TimedOut) as error:
+        except ValorError as error:
             log.warning("people_away", reason=error.reason)
             return Person()
         if person.role is not Role.GUEST:

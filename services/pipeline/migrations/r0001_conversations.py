@@ -56,7 +56,8 @@ def _chat_history() -> None:
         sa.Column("timestamp", sa.Double, nullable=False),
         sa.Column("deleted", sa.Integer, nullable=False, server_default="0"),
         sa.Column("part_id", KEY, unique=True, comment="the part that an own message was sent as"),
-        sa.UniqueConstraint("channel", "account_id", "chat_id", "message_id"),
+        # The chat last: deletions in private chats and basic groups name the message alone.
+        sa.UniqueConstraint("channel", "account_id", "message_id", "chat_id"),
     )
     op.create_index(
         "chat_history_lane", "chat_history", ["channel", "account_id", "chat_id", "topic_id", "order_key", "direction"]
@@ -94,6 +95,7 @@ def _turns() -> None:
         sa.Column("start_time", sa.Double),
         sa.Column("answer_time", sa.Double),
         sa.Column("end_time", sa.Double),
+        sqlite_autoincrement=True,  # the number of a turn that was forgotten is not given again
     )
     running, waiting = sa.text("state = 'running'"), sa.text("state = 'waiting'")
     op.create_index("turns_one_a_lane", "turns", ["lane"], unique=True, sqlite_where=running, postgresql_where=running)
@@ -108,12 +110,13 @@ def _turns() -> None:
 
 
 def _parts() -> None:
+    kinds = "('text', 'notice', 'preview', 'reaction')"
     op.create_table(
         "parts",
         sa.Column("id", KEY, primary_key=True),
         sa.Column("turn_id", KEY, sa.ForeignKey("turns.id"), nullable=False, index=True),
         sa.Column("lane", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, sa.CheckConstraint("kind IN ('text', 'preview', 'reaction')"), nullable=False),
+        sa.Column("kind", sa.Text, sa.CheckConstraint(f"kind IN {kinds}"), nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("entities", sa.Text, nullable=False, server_default="[]"),
         sa.Column("random_id", sa.BigInteger, nullable=False, unique=True),
@@ -126,6 +129,7 @@ def _parts() -> None:
         sa.Column("error", sa.Text, comment="why it can never be delivered"),
         sa.Column("create_time", sa.Double, nullable=False),
         sa.Column("end_time", sa.Double),
+        sqlite_autoincrement=True,  # nor that of a reaction that was replaced: a channel may still be sending it
     )
     due = sa.text("receipt_id IS NULL AND error IS NULL")
     op.create_index("parts_due", "parts", ["lane", "id"], sqlite_where=due, postgresql_where=due)

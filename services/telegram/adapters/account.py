@@ -23,8 +23,12 @@ log = logs.get()
 DATA_CENTRE = 2
 """The number that a server named by TELEGRAM_SERVER goes by."""
 
-WATCH = 15.0
-"""Seconds between two questions whether the connection lives; silence alone proves nothing."""
+WATCH = 10.0
+"""Seconds between two questions whether the connection lives; silence alone proves nothing. With the time that a call
+may take, a dead connection is noticed within 20 s."""
+
+AGAIN = 1.0
+"""Seconds before a login that got no answer is tried again."""
 
 LOGIN = "login"
 BAD_TOKEN = frozenset({"ACCESS_TOKEN_INVALID", "ACCESS_TOKEN_EXPIRED"})
@@ -40,13 +44,13 @@ class Account:
         self.username: str = me.username or ""
 
     async def watch(self) -> None:
-        """Ask now and then whether Telegram is there; without an answer, connect anew. Ends when the login is lost.
+        """Ask now and then whether Telegram is there, for ever; without an answer, connect anew.
 
         Raises:
             LoggedOut: The account's authorisation is gone.
         """
-        while not self.client.disconnected.done():
-            await asyncio.wait([self.client.disconnected], timeout=WATCH)
+        while True:
+            await asyncio.sleep(WATCH)
             try:
                 await self.client.ask(f.updates.GetStateRequest())
             except Away as error:
@@ -54,7 +58,6 @@ class Account:
                 self.client.reconnect()
             except (FloodWait, Refused) as error:
                 log.warning("watch_refused", cause=str(error))
-        raise LoggedOut("the client gave up")
 
 
 @asynccontextmanager
@@ -93,11 +96,14 @@ def _server(settings: Settings) -> tuple[int, str, int] | None:
 
 
 async def _log_in(client: Client, session: DatabaseSession, settings: Settings, store: SqlStore) -> Any:
-    await _connect(client, session, store)
-    token = settings.bot_token.get_secret_value()
+    waits = await store.waits()
+    await asyncio.sleep(max(0.0, waits.get((LOGIN, 0), 0.0) - time.time()))
     while True:
         try:
-            me = await _myself(client) or await _import(client, settings, token)
+            if not client.is_connected():
+                await client.open()
+                await session.keep()
+            me = await _myself(client) or await _import(client, settings)
             await session.keep()  # the login may have moved us to another data centre
         except FloodWait as wait:
             log.warning("login_flooded", seconds=wait.seconds)
@@ -105,7 +111,7 @@ async def _log_in(client: Client, session: DatabaseSession, settings: Settings, 
             await asyncio.sleep(wait.seconds)
         except Away as error:
             log.warning("login_unanswered", cause=str(error))
-            await asyncio.sleep(1)
+            await asyncio.sleep(AGAIN)
         except Refused as refusal:
             if refusal.reason in BAD_TOKEN:
                 raise SettingsError("TELEGRAM_BOT_TOKEN is wrong: Telegram does not know it.") from None
@@ -116,30 +122,15 @@ async def _log_in(client: Client, session: DatabaseSession, settings: Settings, 
             return me
 
 
-async def _connect(client: Client, session: DatabaseSession, store: SqlStore) -> None:
-    waits = await store.waits()
-    await asyncio.sleep(max(0.0, waits.get((LOGIN, 0), 0.0) - time.time()))
-    while True:
-        try:
-            await client.connect()
-            await session.keep()
-        except (OSError, TimeoutError) as error:
-            log.warning("connect_failed", cause=type(error).__name__)
-            await asyncio.sleep(1)
-        else:
-            break
-
-
 async def _myself(client: Client) -> Any:
     try:
         return (await client.ask(f.users.GetUsersRequest([t.InputUserSelf()])))[0]
     except LoggedOut:
-        if client.disconnected.done():
+        if not client.is_connected():
             raise
         return None
 
 
-async def _import(client: Client, settings: Settings, token: str) -> Any:
-    api_hash = settings.api_hash.get_secret_value()
-    request = f.auth.ImportBotAuthorizationRequest(0, settings.api_id, api_hash, token)
-    return (await client.log_in(request, patience=30.0)).user
+async def _import(client: Client, settings: Settings) -> Any:
+    token, api_hash = settings.bot_token.get_secret_value(), settings.api_hash.get_secret_value()
+    return (await client.log_in(f.auth.ImportBotAuthorizationRequest(0, settings.api_id, api_hash, token))).user

@@ -1,33 +1,44 @@
 """Telethon, with its habits changed. All of its private names that we touch stand in this file, each with a test.
 
-- `_update_loop`: updates go to us as they come. Telethon's own loop advances its state before handlers ran, drops edits
-  and deletions inside a difference, and skips what is "too long".
-- `_handle_auto_reconnect`: after a reconnect we read the difference; Telethon does nothing.
-- `_flood_waited_requests`: Telethon remembers flood waits per request type, so one chat's wait would block all chats.
+- `_update_loop`: updates go to us as they come. Telethon's own loop advances its state before handlers ran, drops
+  edits and deletions inside a difference, and skips what is "too long".
+- `_handle_auto_reconnect`, `_init_request`: after a reconnect we say again who we are, and read the difference;
+  Telethon does nothing, and Telegram may fall back to an older layer.
+- `_flood_waited_requests`: Telethon remembers flood waits per request type, so one chat's wait would block all
+  chats.
 - `_sender.send`: one try of a call. Telethon's own way sleeps 2 s after every fault of the server's, whatever is set.
-- `_sender._start_reconnect`: the one way to a new connection that keeps the calls that are under way.
+- `_sender._start_reconnect`, `_sender._pending_state`: Telethon makes the calls that were under way again on the next
+  connection, even those that we gave up long ago. Who called has to look first, so calls end with their connection.
 """
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from telethon import TelegramClient, errors, functions
 from telethon.crypto import rsa
+from telethon.errors.rpcerrorlist import rpc_errors_dict
+from telethon.tl.alltlobjects import LAYER
 
 from services.chassis import logs
 from services.telegram.adapters.session import DatabaseSession
 from services.telegram.metrics import CALL_SECONDS, CALLS, RECONNECTS
-from services.telegram.model import Away, FloodWait, LoggedOut, Refused
+from services.telegram.model import Away, FloodWait, LoggedOut, Refused, Unreadable
 
 log = logs.get()
 
 PATIENCE = 10.0
 """Seconds. Telethon never gives up on a request that gets no answer; we do."""
 
-LOST_KEY = (errors.AuthKeyNotFound, errors.AuthKeyError, errors.UnauthorizedError)
+LOGIN_PATIENCE = 30.0
+"""Seconds for all that a login needs: key exchange, several calls, perhaps another data centre."""
+
+LOST_KEY = (errors.AuthKeyNotFound, errors.AuthKeyDuplicatedError, errors.UnauthorizedError)
+
+WORDS = {kind: word for word, kind in rpc_errors_dict.items()}
+"""Telegram's own words for what it refuses; Telethon's errors have prose in their place."""
 
 
 class _Forget(dict[int, float]):
@@ -64,12 +75,27 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
         )
         self._flood_waited_requests = _Forget()
         self._on_updates, self._on_reconnect = on_updates, on_reconnect
+        self._usable = asyncio.Event()
+        self._start_reconnect, self._sender._start_reconnect = self._sender._start_reconnect, self._break_off  # noqa: SLF001
 
-    async def ask(self, request: Any, patience: float = PATIENCE) -> Any:
+    async def open(self) -> None:
+        """Connect; raises as `ask` does."""
+        try:
+            with _translated():
+                async with asyncio.timeout(LOGIN_PATIENCE):
+                    await self.connect()
+        except BaseException:
+            await self.disconnect()  # half a connection would count as one
+            with suppress(Exception):
+                await self.disconnected  # the same error; unseen, it would be logged as forgotten
+            raise
+        self._usable.set()
+
+    async def ask(self, request: Any) -> Any:
         """Make a call.
 
         Raises:
-            Away: No answer within `patience` seconds, or a fault of the server's; whether it was done is unknown.
+            Away: No answer in time, a lost connection, or a fault of the server's; whether it was done is unknown.
             FloodWait: Not now.
             Refused: Never.
             LoggedOut: The account's authorisation is gone.
@@ -77,21 +103,42 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
         method, start, outcome = type(request).__name__.removesuffix("Request"), time.perf_counter(), "failed"
         try:
             with _translated():
-                result = await asyncio.wait_for(self._sender.send(request), patience)
+                async with asyncio.timeout(PATIENCE):
+                    await self._usable.wait()
+                    result = await self._sender.send(request)
             outcome = "ok"
             return result
         finally:
             CALLS.labels(method, outcome).inc()
             CALL_SECONDS.labels(method).observe(time.perf_counter() - start)
 
-    async def log_in(self, request: Any, patience: float) -> Any:
+    async def log_in(self, request: Any) -> Any:
         """Make a call that may move the account to another data centre; raises as `ask` does."""
         with _translated():
-            return await asyncio.wait_for(self(request), patience)
+            async with asyncio.timeout(LOGIN_PATIENCE):
+                return await self(request)
+
+    async def lost(self) -> None:
+        """Wait until the connection ends and Telethon makes no other.
+
+        Raises:
+            LoggedOut: The account's authorisation is gone.
+            Away: Anything else.
+        """
+        with _translated():
+            await self.disconnected
+        raise Away("the connection was closed")
 
     def reconnect(self) -> None:
-        """Make a new connection; calls under way are made again on it."""
-        self._sender._start_reconnect(None)  # noqa: SLF001
+        """Make a new connection; calls under way are Away."""
+        self._break_off(None)
+
+    def _break_off(self, error: Exception | None) -> None:
+        self._usable.clear()
+        for state in self._sender._pending_state.values():  # noqa: SLF001
+            state.future.cancel()
+        self._sender._pending_state.clear()  # noqa: SLF001
+        self._start_reconnect(error)
 
     async def _update_loop(self) -> None:
         while True:
@@ -100,9 +147,11 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
 
     async def _handle_auto_reconnect(self) -> None:
         RECONNECTS.inc()
+        self._usable.set()
         self._on_reconnect()
-        try:  # a call of this kind tells Telegram that this connection wants updates
-            await self.ask(functions.updates.GetStateRequest())
+        try:  # a call of this kind tells Telegram that this connection wants updates, and in which layer
+            self._init_request.query = functions.updates.GetStateRequest()
+            await self.ask(functions.InvokeWithLayerRequest(LAYER, self._init_request))
         except (Away, FloodWait, Refused, LoggedOut) as error:
             log.warning("reconnect_unanswered", cause=str(error))
 
@@ -122,11 +171,17 @@ def _translated() -> Iterator[None]:
     except LOST_KEY as error:
         raise LoggedOut(type(error).__name__) from error
     except (errors.ServerError, errors.TimedOutError, errors.RpcCallFailError) as error:
-        raise Away(str(error.message)) from None
+        raise Away(_word(error)) from None
     except errors.RPCError as error:
-        raise Refused(str(error.message)) from None
-    except (OSError, TimeoutError, ValueError, errors.TypeNotFoundError) as error:
+        raise Refused(_word(error)) from None
+    except errors.TypeNotFoundError as error:
+        raise Unreadable(str(error)) from None
+    except (OSError, ValueError, BufferError, errors.BadMessageError) as error:
         raise Away(type(error).__name__) from error
+
+
+def _word(error: Any) -> str:
+    return WORDS.get(type(error)) or str(error.message)
 
 
 def trust(pem: str) -> None:

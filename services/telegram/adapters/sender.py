@@ -1,5 +1,6 @@
 """Does things in chats: sends, edits, reacts, shows drafts and typing."""
 
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -77,16 +78,20 @@ class TelegramSender:
             return
         action: Any = t.SendMessageTypingAction()
         if isinstance(event, Draft):
-            draft_id = int(event.turn_id)
+            draft_id = 1 + zlib.crc32(event.turn_id.encode())
             action = t.SendMessageTextDraftAction(t.TextWithEntities(event.text, []), random_id=draft_id)
         await self._client.ask(f.messages.SetTypingRequest(await self._peer(event.chat_id), action))
 
     async def _peer(self, chat_id: int) -> Any:
-        if chat_id not in self._peers:
+        if chat_id in self._peers:
+            return self._peers[chat_id]
+        access_hash = await self._store.access_hash(chat_id)
+        peer = input_peer(chat_id, access_hash)
+        if access_hash:  # else it may be learnt later
             if len(self._peers) >= PEERS:
                 self._peers.clear()
-            self._peers[chat_id] = input_peer(chat_id, await self._store.access_hash(chat_id))
-        return self._peers[chat_id]
+            self._peers[chat_id] = peer
+        return peer
 
 
 PEERS = 10_000

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.chassis.database import Database
 from services.chassis.writer import Transaction
+from services.telegram.metrics import BURIED
 from services.telegram.model import ACCOUNT_BOX, Cursor, Poison, Slice
 
 REMEMBER = 7 * 86_400.0
@@ -104,7 +105,10 @@ class SqlStore:
             "INSERT INTO dead_letters (message, reason, create_time) VALUES (:message, :reason, :now)"
             " ON CONFLICT (message) DO NOTHING"
         )
-        await self._database.write(lambda tx: tx.run(query, message=poison.raw, reason=poison.reason, now=time.time()))
+        new = await self._database.write(
+            lambda tx: tx.run(query, message=poison.raw, reason=poison.reason, now=time.time())
+        )
+        BURIED.inc(new)
 
     async def waits(self) -> dict[tuple[str, int], float]:
         """Flood waits that are not over."""

@@ -97,8 +97,10 @@ def change(update: Any, people: People, poison: list[Poison]) -> Change | None:
     box = getattr(update, "channel_id", ACCOUNT_BOX)
     if written is None:
         return Change(box, pts, count)
-    if isinstance(written.peer_id, t.PeerChannel):
-        box = written.peer_id.channel_id
+    if isinstance(update, t.UpdateNewChannelMessage | t.UpdateEditChannelMessage):
+        box = getattr(written.peer_id, "channel_id", None)
+        if box is None:
+            return None  # a message that is gone, from nobody knows which supergroup
     return Change(box, pts, count, message=incoming(written, people, poison, edited=edited))
 
 

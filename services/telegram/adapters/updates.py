@@ -8,13 +8,18 @@ from typing import Any
 from telethon import functions as f
 from telethon import types as t
 
+from services.chassis import logs
 from services.telegram.adapters import translate
 from services.telegram.adapters.client import Client
 from services.telegram.adapters.store import SqlStore
 from services.telegram.adapters.translate import People
-from services.telegram.model import Cursor, Incoming, Poison, Refused, Slice, channel_chat_id
+from services.telegram.model import Cursor, Incoming, Poison, Refused, Slice, Unreadable, channel_chat_id
 
-LEFT = frozenset({"CHANNEL_PRIVATE", "CHANNEL_INVALID", "CHANNEL_PUBLIC_GROUP_NA"})
+log = logs.get()
+
+UNKNOWN_TIME = frozenset({"PERSISTENT_TIMESTAMP_EMPTY", "PERSISTENT_TIMESTAMP_INVALID"})
+"""The box was never at the number that we come from."""
+
 PIECE = 100
 """Updates of a supergroup in one answer; bots may ask for more, but smaller pieces hold nothing up."""
 
@@ -33,7 +38,27 @@ class TelegramUpdates:
         """What happened since the cursor, or the first piece of it."""
         date = dt.datetime.fromtimestamp(cursor.date, dt.UTC)
         request = f.updates.GetDifferenceRequest(pts=cursor.pts, date=date, qts=cursor.qts)
-        found = await self._client.ask(request)
+        try:
+            found = await self._client.ask(request)
+        except Unreadable:
+            return await self._step(request, cursor)
+        except Refused as refusal:
+            if refusal.reason not in UNKNOWN_TIME:
+                raise
+            state = await self.state()
+            return Slice(pts=state.pts, final=True, cursor=state, too_long=True)
+        return await self._read(found, cursor)
+
+    async def _step(self, request: Any, cursor: Cursor) -> Slice:
+        """One update only; one that nobody can read is buried unread."""
+        request.pts_limit = 1
+        try:
+            return await self._read(await self._client.ask(request), cursor)
+        except Unreadable as error:
+            beyond = replace(cursor, pts=cursor.pts + 1)
+            return Slice(pts=beyond.pts, final=False, cursor=beyond, poison=(_unread(0, beyond.pts, error),))
+
+    async def _read(self, found: Any, cursor: Cursor) -> Slice:
         if isinstance(found, t.updates.DifferenceEmpty):
             moved = Cursor(cursor.pts, cursor.qts, int(found.date.timestamp()))
             return Slice(pts=cursor.pts, final=True, cursor=moved)
@@ -45,16 +70,27 @@ class TelegramUpdates:
         return await self._slice(found, state.pts, final=final, channels=late, cursor=_cursor(state))
 
     async def channel_difference(self, channel_id: int, pts: int) -> Slice | None:
-        """What happened in a supergroup since; None where the account is no longer in it."""
+        """What happened in a supergroup since; None where the account may not know."""
         access_hash = await self._store.access_hash(channel_chat_id(channel_id))
         channel = t.InputChannel(channel_id, access_hash)
         request = f.updates.GetChannelDifferenceRequest(channel, t.ChannelMessagesFilterEmpty(), max(1, pts), PIECE)
         try:
-            found = await self._client.ask(request)
+            return await self._read_channel(await self._client.ask(request))
+        except Unreadable:
+            return await self._step_channel(request)
         except Refused as refusal:
-            if refusal.reason in LEFT:
-                return None
-            raise
+            log.warning("supergroup_refused", channel_id=channel_id, reason=refusal.reason)
+            return Slice(pts=1, final=False, too_long=True) if refusal.reason in UNKNOWN_TIME and pts > 1 else None
+
+    async def _step_channel(self, request: Any) -> Slice:
+        request.limit = 1
+        try:
+            return await self._read_channel(await self._client.ask(request))
+        except Unreadable as error:
+            beyond = request.pts + 1
+            return Slice(pts=beyond, final=False, poison=(_unread(request.channel.channel_id, beyond, error),))
+
+    async def _read_channel(self, found: Any) -> Slice:
         final = bool(found.final)
         if isinstance(found, t.updates.ChannelDifferenceEmpty):
             return Slice(pts=found.pts, final=True)
@@ -104,6 +140,10 @@ def _messages(
             first = found.get((written.chat_id, written.message_id), written)
             found[written.chat_id, written.message_id] = replace(written, edited=first.edited)
     return tuple(sorted(found.values(), key=lambda written: written.message_id)), tuple(poison)
+
+
+def _unread(box: int, pts: int, error: Unreadable) -> Poison:
+    return Poison(f"update {pts} of box {box}", str(error))
 
 
 def _cursor(state: Any) -> Cursor:

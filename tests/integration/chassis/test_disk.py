@@ -105,4 +105,4 @@ TABLES = ("notes", "copies")
 
 def _python(program: str, path: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-c", program, str(path)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 (ours)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -28,7 +28,7 @@ def _process(data: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
         "TOOLRUNNER_WORKERS": "10",
     }
     command = [sys.executable, "-m", "services.toolrunner"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 (ours)
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         try:
             serving = next(json.loads(line) for line in process.stderr if '"serving"' in line)

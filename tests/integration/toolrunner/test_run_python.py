@@ -223,7 +223,7 @@ asyncio.run(main())
 
 
 def test_after_a_kill_busy_workers_end_at_their_time_limit() -> None:
-    with subprocess.Popen([sys.executable, "-c", ORPHANS]) as process:  # noqa: S603 (ours)
+    with subprocess.Popen([sys.executable, "-c", ORPHANS]) as process:
         workers = psutil.Process(process.pid).children
         while sum(worker.cpu_times().user > 0 for worker in workers()) < 10:
             os.sched_yield()

@@ -57,8 +57,8 @@ def test_the_judge_catches(
 
 def test_a_preview_counts_from_the_moment_it_became_the_answer() -> None:
     questions = [Question(str(TEAM), 1, "first"), Question(str(TEAM), 2, "second")]
-    actions = [(TEAM, 10, "…"), (TEAM, 11, "second"), (TEAM, 10, "first", "edit")]
-    assert judge(questions, record(*actions), BOT).out_of_order == ("second",)
+    actions = record((TEAM, 10, "…"), (TEAM, 11, "second"), (TEAM, 10, "first", "edit"))
+    assert judge(questions, actions, BOT).out_of_order == ("second",)
 
 
 def test_what_people_write_is_no_answer() -> None:

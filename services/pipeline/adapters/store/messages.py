@@ -7,7 +7,7 @@ from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.commands import stopped
-from services.pipeline.model import Account, ChatType, Disposition, Draft, Message, PartKind, State
+from services.pipeline.model import Account, ChatType, Disposition, Draft, Message, PartKind, State, run
 from services.pipeline.ports import Admission, Person
 
 NOTICE = "You are writing faster than I can take it. I will answer everything, in order, just more slowly."
@@ -24,12 +24,19 @@ class MessageTable(Table):
         """Keep the message and its turn, once."""
         return await self._database.write(lambda tx: self._accept(tx, message, admission))
 
+    async def edit(self, message: Message) -> Outcome:
+        """A known message has another text now; one that is not known is ignored."""
+
+        def change(tx: Transaction) -> Outcome:
+            known = _find(tx, message)
+            return (Disposition.IGNORED, None) if known is None else self._again(tx, known, message)
+
+        return await self._database.write(change)
+
     def _accept(self, tx: Transaction, message: Message, admission: Admission) -> Outcome:
         known = _find(tx, message)
         if known is not None:
             return self._again(tx, known, message)
-        if message.edited:
-            return Disposition.IGNORED, None
         history_id = _insert(tx, message, admission)
         if admission.disposition is Disposition.CONTEXT:
             return Disposition.CONTEXT, None
@@ -40,10 +47,10 @@ class MessageTable(Table):
 
     def _queue(self, tx: Transaction, history_id: int, message: Message, person: Person) -> int:
         now = self._clock()
-        not_before, noticed = self._admit(tx, person.person_id or message.key, now)
+        not_before, noticed = self._admit(tx, person.person_id, now) if person.person_id else (now, False)
         turn_id = _insert_turn(tx, history_id, message, person, state=State.WAITING, now=now, not_before=not_before)
         if noticed:
-            rows.insert_text(tx, turn_id, message.lane, Draft(NOTICE), kind=PartKind.TEXT, now=now)
+            rows.insert_text(tx, turn_id, message.lane, Draft(NOTICE), kind=PartKind.NOTICE, now=now)
         tx.notify("lanes", message.lane)
         return turn_id
 
@@ -87,13 +94,10 @@ class MessageTable(Table):
         return Disposition.EDITED, known["turn_id"]
 
     def _restart(self, tx: Transaction, known: Row) -> None:
-        """The question of a running turn has changed: what was thought about the old one is void."""
-        if known["state"] != State.RUNNING:
-            return
+        """The question of a turn has changed: what was thought about the old one is void."""
+        tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=known["turn_id"])
         for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=known["turn_id"]):
-            tx.run("UPDATE turns SET fence = fence + 1 WHERE id = :id", id=turn["id"])
-            tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
-            tx.notify("revoked", turn["id"])
+            tx.notify("revoked", run(turn["id"], turn["fence"]))
             tx.notify("lanes", turn["lane"])
 
     async def stop(self, message: Message, person: Person) -> Outcome:
@@ -101,8 +105,8 @@ class MessageTable(Table):
 
         def change(tx: Transaction) -> Outcome:
             known = _find(tx, message)
-            if known is not None or message.edited:
-                return Disposition.ACTED, known["turn_id"] if known is not None else None
+            if known is not None:
+                return Disposition.ACTED, known["turn_id"]
             now = self._clock()
             count = _cancel(tx, "lane = :lane", now, lane=message.lane)
             history_id = _insert(tx, message, Admission(Disposition.ACTED, person))
@@ -198,11 +202,11 @@ def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> in
     """Cancel turns; a preview that stands says so, and whoever runs them is told."""
     cancelled = rows.move(tx, State.CANCELLED, where, now=now, **parameters)
     for turn in cancelled:
-        preview = tx.value("SELECT id FROM parts WHERE turn_id = :id AND kind = 'preview'", id=turn["id"])
+        preview = rows.standing_preview(tx, turn["id"])
         if preview is not None:
             said = Draft(stopped(1))
-            rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview)
+            rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview["id"])
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
-        tx.notify("revoked", turn["id"])
+        tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", turn["lane"])
     return len(cancelled)

@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.adapters.store.turns import bury
+from services.pipeline.adapters.store.turns import bury, check_held
+from services.pipeline.failures import words
 from services.pipeline.model import Account, Draft, Part, PartKind, State, Turn
+
+UNDELIVERABLE = "UNDELIVERABLE"
 
 _OPEN = "receipt_id IS NULL AND error IS NULL"
 _DUE = (
@@ -39,8 +42,8 @@ class PartTable(Table):
         """A message that shows the beginning of an answer; a turn has one at most."""
 
         def change(tx: Transaction) -> None:
-            held = "SELECT 1 FROM turns WHERE id = :id AND fence = :fence AND state = 'running'"
-            if tx.value(held, id=turn.turn_id, fence=turn.fence) is None or _preview(tx, turn.turn_id) is not None:
+            check_held(tx, turn)
+            if rows.standing_preview(tx, turn.turn_id) is not None:
                 return
             rows.insert_text(
                 tx,
@@ -56,13 +59,14 @@ class PartTable(Table):
 
     async def preview_id(self, turn: Turn) -> int:
         """The message that shows the preview; 0 where there is none (yet)."""
-        row = await self._database.read(lambda tx: _preview(tx, turn.turn_id))
+        row = await self._database.read(lambda tx: rows.standing_preview(tx, turn.turn_id))
         return 0 if row is None else row["receipt_id"] or 0
 
     async def react(self, turn: Turn, emoji: str, *, by_agent: bool) -> None:
         """Wish for a reaction to the turn's message; the agent's wish outlasts ours."""
 
         def change(tx: Transaction) -> None:
+            check_held(tx, turn)
             last = tx.one(
                 "SELECT body, by_agent FROM parts WHERE turn_id = :id AND kind = 'reaction' ORDER BY id DESC LIMIT 1",
                 id=turn.turn_id,
@@ -107,10 +111,6 @@ class PartTable(Table):
         await self._database.write(change)
 
 
-def _preview(tx: Transaction, turn_id: int) -> Row | None:
-    return tx.one("SELECT receipt_id FROM parts WHERE turn_id = :id AND kind = 'preview'", id=turn_id)
-
-
 def _receive(tx: Transaction, part_id: int, message_id: int) -> None:
     """The message that was said has its id now; one that never arrived was not said."""
     if message_id:
@@ -129,4 +129,5 @@ def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
         tx, State.FAILED if error else State.DONE, "id = :id AND state = 'answering'", id=turn_id, now=now
     )
     if ended and error:
-        bury(tx, turn_id, "UNDELIVERABLE", str(error), now)
+        bury(tx, turn_id, UNDELIVERABLE, str(error), now)
+        rows.insert_answer(tx, turn_id, [Draft(words(UNDELIVERABLE))], now)

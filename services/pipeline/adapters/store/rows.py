@@ -179,7 +179,7 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
     )
     if question is None:
         raise LookupError(f"turn {turn_id} has no message")
-    preview = tx.value("SELECT id FROM parts WHERE turn_id = :id AND kind = 'preview' AND error IS NULL", id=turn_id)
+    preview = standing_preview(tx, turn_id)
     reply_to = 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
     for number, draft in enumerate(drafts):
         first = number == 0
@@ -191,9 +191,18 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
             kind=PartKind.TEXT,
             now=now,
             reply_to=reply_to if first else 0,
-            target_part=preview if first else None,
+            target_part=preview["id"] if first and preview is not None else None,
         )
         _remember(tx, question, part_id, draft, now)
+
+
+def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
+    """The preview that a turn shows, or is about to show: it was not refused, and nothing took its place."""
+    return tx.one(
+        "SELECT id, receipt_id FROM parts p WHERE turn_id = :id AND kind = 'preview' AND error IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM parts f WHERE f.turn_id = p.turn_id AND f.target_part = p.id)",
+        id=turn_id,
+    )
 
 
 def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float) -> None:

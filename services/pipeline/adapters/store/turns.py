@@ -65,24 +65,31 @@ class TurnTable(Table):
 
         await self._database.write(change)
 
-    async def identify(self, turn: Turn, person: Person, *, keep_text: bool) -> None:
-        """Who wrote the turn's message is known now; the text of a stranger is not kept."""
+    async def identify(self, turn: Turn, person: Person) -> None:
+        """Who wrote the turn's message is known now."""
 
         def change(tx: Transaction) -> None:
-            _check_held(tx, turn)
+            check_held(tx, turn)
             tx.run(
                 "UPDATE turns SET person_id = :person, role = :role WHERE id = :id",
                 id=turn.turn_id,
                 person=person.person_id,
                 role=person.role,
             )
-            if not keep_text:
-                tx.run(
-                    "UPDATE chat_history SET message = '', entities = '[]', disposition = :pairing"
-                    " WHERE id = (SELECT history_id FROM turns WHERE id = :id)",
-                    id=turn.turn_id,
-                    pairing=Disposition.PAIRING,
-                )
+
+        await self._database.write(change)
+
+    async def drop_text(self, turn: Turn) -> None:
+        """The turn's message is a stranger's: it gets a code, and its text is not kept."""
+
+        def change(tx: Transaction) -> None:
+            check_held(tx, turn)
+            tx.run(
+                "UPDATE chat_history SET message = '', entities = '[]', disposition = :pairing"
+                " WHERE id = (SELECT history_id FROM turns WHERE id = :id)",
+                id=turn.turn_id,
+                pairing=Disposition.PAIRING,
+            )
 
         await self._database.write(change)
 
@@ -90,7 +97,7 @@ class TurnTable(Table):
         """The turn's message was not for us: message and turn are gone."""
 
         def change(tx: Transaction) -> None:
-            _check_held(tx, turn)
+            check_held(tx, turn)
             _forget(tx, turn.turn_id)
             tx.notify("lanes", turn.message.lane)
 
@@ -100,7 +107,7 @@ class TurnTable(Table):
         """Keep what a model step added; keeping it again changes nothing."""
 
         def change(tx: Transaction) -> None:
-            _check_held(tx, turn)
+            check_held(tx, turn)
             tx.run(
                 "INSERT INTO checkpoints (turn_id, step, data, usage) VALUES (:id, :step, :data, :usage)"
                 " ON CONFLICT (turn_id, step) DO NOTHING",
@@ -122,7 +129,7 @@ class TurnTable(Table):
         """Count a failure of the model; the count."""
 
         def change(tx: Transaction) -> int:
-            _check_held(tx, turn)
+            check_held(tx, turn)
             query = "UPDATE turns SET attempts = attempts + 1 WHERE id = :id RETURNING attempts"
             return int(tx.value(query, id=turn.turn_id))
 
@@ -199,6 +206,7 @@ class TurnTable(Table):
                 raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
             tx.run("UPDATE turns SET attempts = 0, reason = '' WHERE id = :id", id=turn_id)
             tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
+            tx.run("DELETE FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL", id=turn_id)
             tx.notify("lanes", moved[0]["lane"])
             return _view(tx, "t.id = :id", id=turn_id) or view
 
@@ -226,7 +234,8 @@ def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int)
     return [turn_id for turn_id in found if turn_id is not None][:limit]
 
 
-def _check_held(tx: Transaction, turn: Turn) -> None:
+def check_held(tx: Transaction, turn: Turn) -> None:
+    """Raise LostOwnership where the turn is not this runner's any more."""
     if tx.value(f"SELECT 1 FROM turns WHERE {_HELD}", id=turn.turn_id, fence=turn.fence) is None:
         raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
 
@@ -240,6 +249,7 @@ def _end(tx: Transaction, turn: Turn, to: State, now: float) -> None:
 
 def _forget(tx: Transaction, turn_id: int) -> None:
     history_id = tx.value("SELECT history_id FROM turns WHERE id = :id", id=turn_id)
+    tx.run("DELETE FROM chat_history WHERE part_id IN (SELECT id FROM parts WHERE turn_id = :id)", id=turn_id)
     for table in ("checkpoints", "parts"):
         tx.run(f"DELETE FROM {table} WHERE turn_id = :id", id=turn_id)
     tx.run("DELETE FROM turns WHERE id = :id", id=turn_id)

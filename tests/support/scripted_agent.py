@@ -1,0 +1,147 @@
+"""An agent that does what a test tells it, attempt by attempt, and remembers what it saw."""
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.chassis import server
+from services.chassis.health import Health
+from services.chassis.settings import ProcessSettings
+from tests.support.process import TOKEN
+from valor.agent.v1 import agent_pb2 as pb
+from valor.agent.v1 import agent_pb2_grpc as rpc
+from valor.common.v1 import common_pb2 as common
+
+Requests = AsyncIterator[pb.RunTurnRequest]
+
+
+@dataclass
+class Act:
+    """One attempt at one turn: what the pipeline gave to it, and the means to answer."""
+
+    start: pb.Start
+    requests: Requests
+    context: Any
+    begin: float = field(default_factory=time.monotonic)
+    end: float = 0.0
+    ending: str = ""
+    """How it ended: "answered", "failed" or "cancelled"; empty while it runs."""
+    acknowledged: list[int] = field(default_factory=list)
+
+    @property
+    def question(self) -> str:
+        return self.start.question.text
+
+    @property
+    def scope(self) -> common.Scope:
+        return common.Scope.FromString(self.start.scope.scope)
+
+    @property
+    def history(self) -> list[str]:
+        return [said.text for said in self.start.history]
+
+    async def say(self, text: str, *, restart: bool = False) -> None:
+        await self.context.write(pb.RunTurnResponse(delta=pb.Delta(text=text, restart=restart)))
+
+    async def step(self, number: int, checkpoint: bytes = b"") -> None:
+        """Finish a model step, and wait for its acknowledgement."""
+        await self.offer(number, checkpoint)
+        assert (await self.reply()).ack.step == number
+        self.acknowledged.append(number)
+
+    async def offer(self, number: int, checkpoint: bytes = b"") -> None:
+        """Finish a model step, and do not wait."""
+        usage = common.Usage(requests=number)
+        await self.context.write(pb.RunTurnResponse(step=pb.Step(step=number, checkpoint=checkpoint, usage=usage)))
+
+    async def tool(self, step: int, index: int, name: str) -> None:
+        """Say that a tool ran."""
+        await self.context.write(pb.RunTurnResponse(tool_started=pb.ToolStarted(step=step, index=index, name=name)))
+        await self.context.write(pb.RunTurnResponse(tool_finished=pb.ToolFinished(step=step, index=index)))
+
+    async def host(self, name: str, arguments: object = None, *, raw: str | None = None) -> Any:
+        """Ask the conversation for something; its answer."""
+        call = pb.HostCall(step=1, index=7, name=name, arguments=json.dumps(arguments) if raw is None else raw)
+        await self.context.write(pb.RunTurnResponse(host_call=call))
+        result = (await self.reply()).host_result
+        assert (result.step, result.index) == (1, 7)
+        return json.loads(result.content)
+
+    async def reply(self) -> pb.RunTurnRequest:
+        return await anext(self.requests)
+
+
+Script = Callable[[Act], Awaitable[str | None]]
+"""Returns the answer; None ends the stream without one."""
+
+
+async def echo(act: Act) -> str:
+    return f"answer to {act.question}"
+
+
+async def hang(act: Act) -> None:
+    await asyncio.Event().wait()
+
+
+def fails(error: Exception) -> Script:
+    async def script(act: Act) -> None:
+        raise error
+
+    return script
+
+
+class ScriptedAgent(rpc.AgentServiceServicer):
+    """Plays the scripts of a question one after another, the last one again and again; else `script`."""
+
+    def __init__(self) -> None:
+        self.script: Script = echo
+        self.acts: list[Act] = []
+        self._scripts: dict[str, list[Script]] = defaultdict(list)
+
+    def on(self, question: str, *scripts: Script) -> None:
+        self._scripts[question] = list(scripts)
+
+    def of(self, question: str) -> list[Act]:
+        """The attempts at a question."""
+        return [act for act in self.acts if act.question == question]
+
+    def running(self) -> list[Act]:
+        return [act for act in self.acts if not act.ending]
+
+    async def RunTurn(self, request_iterator: Requests, context: Any) -> AsyncIterator[pb.RunTurnResponse]:  # noqa: N802
+        requests = aiter(request_iterator)
+        act = Act((await anext(requests)).start, requests, context)
+        self.acts.append(act)
+        try:
+            text = await self._next_script(act.question)(act)
+            act.ending = "answered"
+        except asyncio.CancelledError:
+            act.ending = "cancelled"
+            raise
+        except BaseException:
+            act.ending = "failed"
+            raise
+        finally:
+            act.end = time.monotonic()
+        if text is not None:
+            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=common.Usage(requests=1, output_tokens=3)))
+
+    def _next_script(self, question: str) -> Script:
+        scripts = self._scripts[question]
+        if not scripts:
+            return self.script
+        return scripts.pop(0) if len(scripts) > 1 else scripts[0]
+
+    @asynccontextmanager
+    async def serve(self, listen: str = "127.0.0.1:0", *, grace: float = 0.0) -> AsyncIterator[str]:
+        """Take calls until the block ends; yields the address."""
+        name = pb.DESCRIPTOR.services_by_name["AgentService"].full_name
+        offer = server.Service(name, lambda to: rpc.add_AgentServiceServicer_to_server(self, to))
+        settings = ProcessSettings(token=TOKEN, listen=listen)
+        async with server.serve(offer, settings, Health(), grace=grace) as address:
+            yield address
