@@ -19,7 +19,7 @@ run: .venv/ready  ## Start Valor and chat with it; without settings on a sandbox
 	@$(BIN)/valor up --chat
 
 test: .venv/ready-dev  ## Run all tests that need no container, with the coverage gate
-	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report= && scripts/coverage.sh
 
 protos: .venv/ready-dev  ## Generate the Python of the contracts
 	$(BIN)/python scripts/protos.py

@@ -34,8 +34,8 @@ class Settings(ProcessSettings):
     toolrunner: str = Field(validation_alias=shared("TOOLRUNNER_ADDRESS"))
     """Where the tools are."""
 
-    tool_patience: float = Field(5.0, ge=0)
-    """Seconds that a tool call waits for a toolrunner that is away; a restart takes about two."""
+    tool_patience: float = Field(60.0, ge=0)
+    """Seconds that a tool call waits for a toolrunner that is away; a new pod is there in less."""
 
     max_tokens: int = Field(4096, ge=1)
     """Tokens of one response; about 3,000 words, far above the length of a chat message."""

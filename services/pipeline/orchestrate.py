@@ -24,8 +24,8 @@ AWAY = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
 
 REACTIONS = frozenset(
     "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
-)
-"""What a bot may react with, as far as it is one sign."""
+) | {"❤\u200d🔥", "👨\u200d💻", "🤷\u200d♂", "🤷\u200d♀"}
+"""What a bot may react with (https://core.telegram.org/bots/api#reactiontypeemoji)."""
 
 
 class Orchestrator:

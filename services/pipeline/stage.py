@@ -13,6 +13,9 @@ from services.pipeline.ports import Audience, Parts, Renderer
 log = logs.get()
 
 TICK = 0.1
+FRAMES = 3
+"""What may be shown in one tick, over all chats: 30 a second, the pace that Telegram advises bots to keep overall
+(https://core.telegram.org/bots/faq). Who was shown last waits longest."""
 TYPING_AFTER = 0.3
 """Seconds. Most answers are there before; a typing sign for them would only cost."""
 TYPING_AGAIN = 4.0
@@ -99,15 +102,25 @@ class Stage:
         """Show what is due, for ever."""
         while True:
             await asyncio.sleep(TICK)
-            for turn, scene, start in list(self._scenes.values()):
+            for turn, scene, due, now in self._due():
                 try:
-                    await self._play(turn, scene, self._clock() - start)
+                    if turn.run in self._scenes:
+                        await self._show(turn, scene, due, now)
                 except Exception:  # the worker loop: a frame that breaks must not take all others with it
                     log.exception("frame_broke", turn_id=str(turn.turn_id))
 
-    async def _play(self, turn: Turn, scene: Scene, now: float) -> None:
-        while (due := cue(scene, now)) is not None and turn.run in self._scenes:
-            await self._show(turn, scene, due, now)
+    def _due(self) -> list[tuple[Turn, Scene, Cue, float]]:
+        """What this tick shows, at most one cue a turn; its turns go to the end of the queue."""
+        clock, due = self._clock(), list[tuple[Turn, Scene, Cue, float]]()
+        for turn, scene, start in self._scenes.values():
+            found = cue(scene, clock - start)
+            if found is not None:
+                due.append((turn, scene, found, clock - start))
+                if len(due) == FRAMES:
+                    break
+        for turn, *_ in due:
+            self._scenes[turn.run] = self._scenes.pop(turn.run)
+        return due
 
     async def _show(self, turn: Turn, scene: Scene, due: Cue, now: float) -> None:
         message = turn.message

@@ -39,6 +39,7 @@ class Deliverer:
         self._pace, self._receiver = pace, receiver
         self._parts: dict[str, asyncio.Task[None]] = {}
         self._frames: dict[Chat, asyncio.Task[None]] = {}
+        self._next: dict[Chat, Draft | Typing] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     async def run(self) -> None:
@@ -57,6 +58,7 @@ class Deliverer:
 
     async def stop(self, grace: float) -> None:
         """Give what is being sent `grace` seconds."""
+        self._next.clear()
         tasks = [*self._parts.values(), *self._frames.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=grace)
@@ -150,15 +152,23 @@ class Deliverer:
 
     def _show(self, event: Draft | Typing) -> None:
         chat = (event.chat_id, event.topic_id)
-        if event.turn_id in self._ended or chat in self._frames:
+        if event.turn_id in self._ended:
             DROPPED.inc()
-            return
-        task = asyncio.create_task(self._frame(event))
-        self._frames[chat] = task
-        task.add_done_callback(lambda _: self._frames.pop(chat))
+        elif chat in self._frames:
+            DROPPED.inc(chat in self._next)
+            self._next[chat] = event
+        else:
+            task = self._frames[chat] = asyncio.create_task(self._frame(event))
+            task.add_done_callback(lambda _: self._show_next(chat))
+
+    def _show_next(self, chat: Chat) -> None:
+        del self._frames[chat]
+        event = self._next.pop(chat, None)
+        if event is not None:
+            self._show(event)
 
     async def _frame(self, event: Draft | Typing) -> None:
-        """One frame: dropped rather than queued, for the next one is newer."""
+        """One frame; what comes meanwhile waits, and only the newest of it."""
         method = "edit" if isinstance(event, Draft) and event.target else "show"
         if self._pace.flooded(method, event.chat_id):
             DROPPED.inc()

@@ -32,7 +32,7 @@ def signed(
     turn: str = "turn", rights: Sequence[str] = ("tools",), expires: float | None = None, key: str = KEY
 ) -> common.SignedScope:
     scope = common.Scope(turn_id=turn, person_id="7", rights=rights)
-    scope.expire_time.FromNanoseconds(int((time.time() + 60 if expires is None else expires) * 1e9))
+    scope.expire_time.FromNanoseconds(int((time.time() + 3600 if expires is None else expires) * 1e9))
     content = scope.SerializeToString()
     return common.SignedScope(scope=content, signature=signing.sign(key.encode(), content))
 

@@ -1,6 +1,7 @@
 """What people see while a turn runs, over time."""
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, cast
@@ -102,7 +103,7 @@ def test_the_pace_of_frames_holds_however_the_text_comes(private: bool, texts: d
 def test_the_sign_is_one_that_telegram_knows() -> None:
     """F94."""
     assert stage.SEEN in REACTIONS
-    assert all(len(emoji) == 1 for emoji in REACTIONS)
+    assert all(len(emoji) == 1 or "\u200d" in emoji for emoji in REACTIONS)
 
 
 @dataclass
@@ -215,3 +216,15 @@ async def test_a_frame_that_breaks_does_not_stop_the_others(theatre: Theatre) ->
     assert await theatre.at(2.0) == []
     theatre.watcher.fail = False
     assert ("Preview", "whole") not in await theatre.at(2.1)
+
+
+async def test_a_full_house_is_shown_in_turns_and_no_faster_than_telegram_likes(theatre: Theatre) -> None:
+    turns = [turn(number) for number in range(1, 3 * stage.FRAMES + 1)]
+    for one in turns:
+        theatre.stage.open(one)
+        theatre.stage.say(one, f"text {one.turn_id}")
+    theatre.now = 0.6
+    shown = [[one.turn_id for one, *_ in theatre.stage._due()] for _ in range(6)]
+    assert [len(tick) for tick in shown] == [stage.FRAMES] * 6
+    assert sorted(itertools.chain(*shown[:3])) == [one.turn_id for one in turns]
+    assert shown[3:] == shown[:3]
