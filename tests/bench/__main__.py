@@ -43,7 +43,7 @@ async def measure(options: argparse.Namespace, scratch: Path) -> list[Figure]:
     for name, work in plan.items():
         if options.only in name and (name != "live sessions" or options.sessions):
             print(f"measuring: {name} …", file=sys.stderr, flush=True)  # noqa: T201
-            people = options.sessions + 50 if name == "live sessions" else 100
+            people = options.sessions if name == "live sessions" else 100
             async with stage(scratch / name.replace(" ", "-"), people) as on:
                 measured += await work(on)
     return measured

@@ -114,7 +114,8 @@ async def house(folder: Path, cast: Cast) -> AsyncIterator[tuple[Process, Sandbo
             async with Sandbox.connect(host, int(port), found.sandbox.token) as sandbox:
                 yield process, sandbox
         finally:
-            process.send_signal(signal.SIGTERM)
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
             await process.wait()
 
 
