@@ -5,6 +5,10 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 PREFIXES = ("VALOR_", "TELEGRAM_", "PIPELINE_", "AGENT_", "TOOLRUNNER_", "PEOPLE_", "MONITOR_", "TESTDC_", "OTEL_")
 

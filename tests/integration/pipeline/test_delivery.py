@@ -147,12 +147,19 @@ async def test_what_is_written_while_nobody_follows_is_sent_later(house: House) 
 
 async def test_what_is_fleeting_is_not_kept_for_later(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "TYPING_AFTER", 0.0)
+    monkeypatch.setattr(stage, "TYPING_AGAIN", 1000.0)
     monkeypatch.setattr(stage, "TICK", 0.001)
+    show, shown = follow.Followers.show, list[Any]()
+
+    def note(followers: follow.Followers, event: Any) -> None:
+        shown.append(event)
+        show(followers, event)
+
+    monkeypatch.setattr(follow.Followers, "show", note)
     await house.unfollow()
     house.agent.script = hang
     early = await house.pipeline.submit(message())
-    await until(house.agent.running)
-    await asyncio.sleep(0.05)
+    await until(lambda: shown)
     house.agent.script = echo
     house.follow()
     await house.ask("hello", chat=MEMBERS[0])

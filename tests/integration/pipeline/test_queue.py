@@ -1,7 +1,6 @@
 """What waits: who is too fast, wake-ups that never come, turns that were given up."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,17 @@ async def test_a_flood_is_answered_whole_in_order_and_slower_with_one_notice(
 ) -> None:
     """F37."""
     monkeypatch.setattr(dispatch, "POLL", 0.05)
-    async with House(tmp_path, rate_per_minute=98).open() as house:
-        for number in range(1, 101):
+    async with House(tmp_path, rate_per_minute=60).open() as house:
+        for number in range(1, 64):
             await house.pipeline.submit(message(f"{number}", number=number))
-        began = time.monotonic()
         await house.ask("hello", chat=MEMBERS[0])
-        assert time.monotonic() - began < 1.0
-        turn = await house.pipeline.until(100, "done")
+        assert (await house.pipeline.turn(63)).state == pb.TURN_STATE_WAITING
+        await house.pipeline.until(63, "done")
         texts = house.channel.texts()
-        assert [text for text in texts if text.startswith("answer")] == [f"answer to {n}" for n in range(1, 101)]
+        assert [text for text in texts if text.startswith("answer")] == [f"answer to {n}" for n in range(1, 64)]
         assert [text for text in texts if not text.startswith("answer")] == [
             "You are writing faster than I can take it. I will answer everything, in order, just more slowly."
         ]
-        assert turn.start_time.ToMilliseconds() - turn.accept_time.ToMilliseconds() > 500
 
 
 async def test_a_flood_of_one_person_in_a_group_does_not_hold_up_the_others(tmp_path: Path) -> None:
