@@ -21,7 +21,7 @@ from services.testdc.model import Account
 from services.testdc.remote import Sandbox
 from services.testdc.server import TestDC
 
-TIME_LIMIT = 5.0
+TIME_LIMIT = 15.0
 
 
 @pytest.fixture(scope="session")
