@@ -6,8 +6,9 @@ Message texts are never logged; that is the caller's promise, the secrets are ou
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -20,8 +21,24 @@ def hide(secret: str) -> None:
         _secrets.add(secret)
 
 
+class _Lossy:
+    """Writes to a stream as long as it can be written: a full disk must cost lines, and nothing that logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def setup(level: str = "info", stream: TextIO = sys.stderr) -> None:
-    """Send all logs of the process, the libraries' too, to `stream` as JSON lines."""
+    """Send all logs of the process, the libraries' too, to a stream as JSON lines; what it refuses is lost."""
+    lossy = cast("TextIO", _Lossy(stream))
     chain: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -30,10 +47,10 @@ def setup(level: str = "info", stream: TextIO = sys.stderr) -> None:
     structlog.configure(
         processors=[*chain, structlog.processors.format_exc_info, _mask, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(lossy),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(lossy)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*chain, structlog.stdlib.add_logger_name],

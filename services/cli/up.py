@@ -38,7 +38,7 @@ async def up(*, processes: bool, chat: bool) -> None:
         stop = app.stop_signal()
         async with (separate_processes if processes else one_process)(plan):
             plan.run.save(folder)
-            await _serving(plan.run, stop)
+            await serving(plan.run, stop)
             sys.stderr.write(_greeting(plan, where))
             await _stay(plan.run, stop, chat=chat)
             sys.stderr.write("Stopping.\n")
@@ -73,7 +73,7 @@ def _send_logs(folder: Path, *, hide: bool) -> str:
     return str(path)
 
 
-async def _serving(run: Run, stop: asyncio.Event) -> None:
+async def serving(run: Run, stop: asyncio.Event) -> None:
     """Wait until every service says that it serves."""
     names = {name: f"valor.{name}.v1.{name.capitalize()}Service" for name in SERVICES} | {"telegram": "telegram"}
     waits = [_healthy(run.health.get(name, run.health.get("valor", "")), service) for name, service in names.items()]

@@ -162,6 +162,13 @@ class Turn:
     role: Role
     accept_time: float
     trace: str = ""
+    edition: int = 0
+    """How often the turn was begun anew, by an edit or a replay."""
+
+    @property
+    def key(self) -> str:
+        """What its tool calls are known by: those of an earlier edition are other calls."""
+        return f"{self.turn_id}.{self.edition}" if self.edition else str(self.turn_id)
 
     @property
     def run(self) -> str:

@@ -95,7 +95,8 @@ async def _serve(account: Account, store: SqlStore, caller: Caller, intake: Inta
     intake.open(receiver)
     try:
         async with asyncio.TaskGroup() as tasks:
-            reading = [tasks.create_task(work) for work in (receiver.run(), account.watch(), account.client.lost())]
+            works = receiver.run(), inbox.watch(), account.watch(), account.client.lost()
+            reading = [tasks.create_task(work) for work in works]
             sending = tasks.create_task(deliverer.run())
             await stop.wait()
             sending.cancel()

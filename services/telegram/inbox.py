@@ -40,6 +40,8 @@ class Inbox:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: dict[int, dict[Key, tuple[int, Content]]] = {}
         self._queued = 0
+        self._failure: BaseException | None = None
+        self._broken = asyncio.Event()
 
     @property
     def waiting(self) -> int:
@@ -76,6 +78,12 @@ class Inbox:
         """The cursor of the box has passed what was kept: it will not come again."""
         self._kept.pop(box, None)
 
+    async def watch(self) -> None:
+        """Wait until a chat cannot go on, and raise why: whoever comes next must not overtake what is stuck there."""
+        await self._broken.wait()
+        if self._failure is not None:
+            raise self._failure
+
     async def close(self) -> None:
         """Stop handing over; what is not kept is read again at the next start."""
         tasks = list(self._tasks)
@@ -86,8 +94,14 @@ class Inbox:
     def _begin(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+            self._broken.set()
 
     async def _work(self, chat_id: int) -> None:
         waiting = self._chats[chat_id]

@@ -10,11 +10,20 @@ from services.testdc.model import Action
 
 @dataclass(frozen=True)
 class Question:
-    """A message that wants an answer; the answer is the one message in its chat that has `token` as a word."""
+    """A message that wants an answer; the answer is the one message in its chat that has its token as a word."""
 
     chat: str
     post: int
     token: str
+    instead: str = ""
+    """The token after an edit: the one message has this one or the first one."""
+    optional: bool = False
+    """It was deleted, or somebody pressed stop: one answer at most."""
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """What tells its answer."""
+        return (self.token, self.instead) if self.instead else (self.token,)
 
 
 @dataclass(frozen=True)
@@ -61,14 +70,20 @@ def judge(questions: Sequence[Question], record: Iterable[Action], bot: int) -> 
     for message in shown:
         for word in set(_words(message.text)):
             by_word[message.chat, word].append(message)
-    found = {question: by_word[question.chat, question.token] for question in questions}
+    found = {question: _answers(question, by_word) for question in questions}
+    required = [question for question in questions if not question.optional]
     return Verdict(
-        sent=len(questions),
-        answered=sum(bool(answers) for answers in found.values()),
-        lost=tuple(question.token for question, answers in found.items() if not answers),
+        sent=len(required),
+        answered=sum(bool(found[question]) for question in required),
+        lost=tuple(question.token for question in required if not found[question]),
         doubled=tuple(question.token for question, answers in found.items() if len(answers) > 1),
         out_of_order=tuple(_late(questions, found)),
     )
+
+
+def _answers(question: Question, by_word: dict[tuple[str, str], list[_Shown]]) -> list[_Shown]:
+    found = {id(message): message for token in question.tokens for message in by_word[question.chat, token]}
+    return list(found.values())
 
 
 def _shown(record: Iterable[Action], bot: int) -> list[_Shown]:
@@ -91,10 +106,14 @@ def _late(questions: Sequence[Question], found: dict[Question, list[_Shown]]) ->
     for question in questions:
         if not found[question]:
             continue
-        moment = min(message.words[question.token] for message in found[question])
+        moment = min(_moment(question, message) for message in found[question])
         if moment < newest[question.chat]:
             yield question.token
         newest[question.chat] = max(newest[question.chat], moment)
+
+
+def _moment(question: Question, message: _Shown) -> int:
+    return min(message.words[token] for token in question.tokens if token in message.words)
 
 
 def _words(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Runs services inside a test, each with a folder of its own, as `app.main` would run them."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -19,3 +20,10 @@ async def running(serve: Serve[S], settings: S) -> AsyncIterator[client.Caller]:
     """Serve until the block ends; yields a caller for it."""
     async with serve(settings, Health()) as address, client.connect(address, TOKEN) as caller:
         yield caller
+
+
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

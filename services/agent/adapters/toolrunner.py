@@ -3,6 +3,8 @@
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -16,6 +18,8 @@ from valor.toolrunner.v1 import toolrunner_pb2 as pb
 from valor.toolrunner.v1 import toolrunner_pb2_grpc as rpc
 
 log = logs.get()
+
+T = TypeVar("T")
 
 FRESH = 10.0
 """Seconds that a list of tools is good; a new tool may wait that long."""
@@ -42,13 +46,14 @@ class Toolrunner:
         self._timeouts: dict[str, float] = {}
 
     async def open(self, scope: Scope) -> Toolbox:
-        """The tools for a scope's rights; a list that is a little old serves while toolrunner is away."""
+        """The tools for a scope's rights; while toolrunner is away an old list serves; none is awaited."""
         rights = _rights(scope)
         since, tools = self._lists.get(rights, (float("-inf"), ()))
         if time.monotonic() - since < FRESH:
             return Toolbox(tools)
         try:
-            listed = await self._list(scope)
+            patience = 0.0 if rights in self._lists else self._patience
+            listed = await _insist(lambda: self._list(scope), patience, Unavailable, TimedOut)
         except ValorError as error:
             log.warning("tools_not_listed", reason=error.reason)
             return Toolbox(tools, complete=False)
@@ -72,21 +77,27 @@ class Toolrunner:
 
     async def _patiently(self, request: pb.CallToolRequest) -> pb.CallToolResponse:
         """Call, and call again while toolrunner is away: a repeat finds the first call in the ledger."""
-        deadline = time.monotonic() + self._patience
         timeout = self._timeouts.get(request.name, LIST_SECONDS) + MARGIN
-        while True:
-            try:
-                return await self._caller.call(self._stub.CallTool, request, timeout=timeout)
-            except Unavailable:
-                if time.monotonic() >= deadline:
-                    raise
-                await asyncio.sleep(PAUSE)
+        call = self._caller.call
+        return await _insist(lambda: call(self._stub.CallTool, request, timeout=timeout), self._patience, Unavailable)
 
     async def _list(self, scope: Scope) -> tuple[Tool, ...]:
         request = pb.ListToolsRequest(scope=_signed(scope))
         response = await self._caller.call(self._stub.ListTools, request, timeout=LIST_SECONDS)
         self._timeouts |= {tool.name: tool.timeout.ToTimedelta().total_seconds() for tool in response.tools}
         return tuple(Tool(tool.name, tool.description, json.loads(tool.input_schema)) for tool in response.tools)
+
+
+async def _insist(call: Callable[[], Awaitable[T]], patience: float, *passing: type[ValorError]) -> T:
+    """Call until it succeeds, fails in another way, or patience (seconds) ends."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await call()
+        except passing:
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(PAUSE)
 
 
 def _rights(scope: Scope) -> frozenset[str]:

@@ -57,7 +57,7 @@ class GrpcAgent:
     def _scope(self, turn: Turn, rights: tuple[str, ...]) -> common.SignedScope:
         account, address = turn.message.account, turn.message.address
         scope = common.Scope(
-            turn_id=str(turn.turn_id),
+            turn_id=turn.key,
             person_id=turn.person_id,
             account=common.Account(channel=account.channel, account_id=account.account_id, username=account.username),
             address=common.Address(chat_id=address.chat_id, topic_id=address.topic_id),

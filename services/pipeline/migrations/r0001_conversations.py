@@ -84,6 +84,7 @@ def _turns() -> None:
         sa.Column("order_key", sa.BigInteger, nullable=False),
         sa.Column("state", sa.Text, sa.CheckConstraint(f"state IN {states}"), nullable=False),
         sa.Column("fence", sa.Integer, nullable=False, server_default="0", comment="counts claims"),
+        sa.Column("edition", sa.Integer, nullable=False, server_default="0", comment="counts edits and replays"),
         sa.Column("attempts", sa.Integer, nullable=False, server_default="0", comment="counts failures of the model"),
         sa.Column("not_before", sa.Double, nullable=False, server_default="0"),
         sa.Column("person_id", sa.Text, nullable=False),

@@ -10,6 +10,7 @@ from tests.support.model_server import Reply
 
 LONG = "A text of some length, in pieces. " * 4
 KEY = "secret-key"
+LONELY = {"model_url": "http://127.0.0.1:1", "tool_patience": 0}
 SECRETS = (KEY, "127.0.0.1", "the prompt", "private words")
 
 
@@ -92,14 +93,14 @@ async def test_an_answer_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 
 
 async def test_a_model_that_nobody_serves_is_unreachable(tmp_path: Path) -> None:
-    async with agent(tmp_path, "127.0.0.1:1", model="anthropic:x", model_url="http://127.0.0.1:1") as it:
+    async with agent(tmp_path, "127.0.0.1:1", **LONELY, model="anthropic:x") as it:
         with pytest.raises(Unavailable) as error:
             await it.output("Hi!")
         assert error.value.reason == "MODEL_UNREACHABLE"
 
 
 async def test_openais_newer_protocol_needs_no_more_than_its_name(tmp_path: Path) -> None:
-    async with agent(tmp_path, "127.0.0.1:1", model="openai:gpt-5", model_url="http://127.0.0.1:1") as it:
+    async with agent(tmp_path, "127.0.0.1:1", **LONELY, model="openai:gpt-5") as it:
         with pytest.raises(Unavailable) as error:
             await it.output("Hi!")
         assert error.value.reason == "MODEL_UNREACHABLE"

@@ -10,10 +10,15 @@ import pytest
 from services.chassis.errors import Denied, TimedOut, Unavailable, WrongState
 from tests.integration.agent.scene import Toolrunner, agent, scene
 from tests.support.model_server import Reply, serving
+from tests.support.process import free_port
 from valor.agent.v1 import agent_pb2 as pb
 from valor.toolrunner.v1 import toolrunner_pb2 as tools
 
 DONE = Reply("Done.")
+
+
+async def _look(_arguments: dict[str, Any]) -> str:
+    return "a view"
 
 
 def told(request: dict[str, Any]) -> list[tuple[str, bool]]:
@@ -156,6 +161,18 @@ async def test_without_a_toolrunner_the_turn_goes_on(tmp_path: Path) -> None:
         chosen = {"model": "anthropic:claude-haiku-5-5", "model_url": model.url, "tool_patience": 0}
         async with agent(tmp_path, "127.0.0.1:1", **chosen) as lonely:
             assert (await lonely.output("Look!")).text == "Done."
+
+
+async def test_a_turn_waits_for_a_toolrunner_that_is_on_its_way(tmp_path: Path) -> None:
+    async with serving(lambda request: DONE if len(request["messages"]) > 1 else call("look")) as model:
+        chosen = {"model": "anthropic:claude-haiku-5-5", "model_url": model.url}
+        toolrunner, address = Toolrunner(look=_look), f"127.0.0.1:{free_port()}"
+        async with agent(tmp_path, address, **chosen) as early:
+            answer = asyncio.create_task(early.output("Look!"))
+            assert not (await asyncio.wait([answer], timeout=0.1))[0]
+            async with toolrunner.serving(address):
+                assert (await answer).text == "Done."
+        assert toolrunner.ran.total() == 1
 
 
 async def test_a_toolrunner_that_goes_away_makes_its_tools_unavailable(tmp_path: Path) -> None:

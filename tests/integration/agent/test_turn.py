@@ -70,7 +70,7 @@ async def test_any_other_model_that_pydantic_ai_knows_answers_too(
 ) -> None:
     async with serving(lambda _request: Reply(STORY)) as model:
         monkeypatch.setenv("OLLAMA_BASE_URL", model.url)
-        async with agent(tmp_path, "127.0.0.1:1", model="ollama:llama") as it:
+        async with agent(tmp_path, "127.0.0.1:1", model="ollama:llama", tool_patience=0) as it:
             assert (await it.output("Tell me a story.")).text == STORY
 
 

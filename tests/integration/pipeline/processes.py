@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -15,15 +14,9 @@ import psutil
 from services.chassis import client
 from services.chassis.errors import ValorError
 from tests.integration.pipeline.house import BASIC_GROUP, GROUP, KEY, House, Pipeline, until
-from tests.support.process import TOKEN
+from tests.support.process import TOKEN, free_port
 
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class PipelineProcess:

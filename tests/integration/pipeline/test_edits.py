@@ -48,6 +48,7 @@ async def test_an_edit_while_the_turn_runs_begins_it_anew(house: House) -> None:
     assert house.channel.texts() == ["answer to hello"]
     assert [act.ending for act in house.agent.acts] == ["cancelled", "answered"]
     assert list(house.agent.acts[1].start.checkpoints) == []
+    assert [act.scope.turn_id for act in house.agent.acts] == ["1", "1.1"]  # other calls than those of the old text
 
 
 async def test_an_edit_after_the_answer_is_remembered_and_not_answered_again(house: House) -> None:

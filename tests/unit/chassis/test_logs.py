@@ -4,6 +4,8 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,3 +110,13 @@ def test_a_secret_too_short_to_be_one_is_not_hidden(stream: io.StringIO) -> None
     logs.hide("")
     logs.get().info("event", text="a banana")
     assert _lines(stream)[0]["text"] == "a banana"
+
+
+def test_a_full_disk_costs_lines_and_nothing_else(stream: io.StringIO) -> None:
+    with suppress(OSError), Path("/dev/full").open("w", buffering=1) as full:
+        logs.setup("debug", full)
+        logs.get().info("lost")
+        logging.getLogger("library").warning("lost too")
+        reached = True
+    assert reached
+    assert stream.getvalue() == ""

@@ -208,3 +208,16 @@ async def test_closing_ends_what_is_on_its_way() -> None:
     await box.close()
     assert done.cancelled()
     assert pipeline.told == []
+
+
+async def test_a_chat_that_cannot_go_on_is_told_of_and_nothing_overtakes_it_in_silence() -> None:
+    box, pipeline, store = inbox()
+
+    async def break_down(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    pipeline.submit = store.bury = break_down  # type: ignore[method-assign, assignment]
+    done = box.put(message("hello"), 5)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await box.watch()
+    assert done.cancelled()

@@ -96,6 +96,7 @@ class MessageTable(Table):
     def _restart(self, tx: Transaction, known: Row) -> None:
         """The question of a turn has changed: what was thought about the old one is void."""
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=known["turn_id"])
+        tx.run("UPDATE turns SET edition = edition + 1 WHERE id = :id", id=known["turn_id"])
         for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=known["turn_id"]):
             tx.notify("revoked", run(turn["id"], turn["fence"]))
             tx.notify("lanes", turn["lane"])

@@ -93,6 +93,7 @@ def turn_of(row: Row) -> Turn:
         role=Role(row["role"]),
         accept_time=row["accept_time"],
         trace=row["trace"],
+        edition=row["edition"],
     )
 
 

@@ -21,7 +21,7 @@ from services.pipeline.model import (
 from services.pipeline.ports import Person
 
 _TURN = (
-    "SELECT t.id AS turn_id, t.fence, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
+    "SELECT t.id AS turn_id, t.fence, t.edition, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
     " FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
 )
 _CLAIMABLE = (
@@ -204,7 +204,7 @@ class TurnTable(Table):
             moved = rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id)
             if not moved:
                 raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
-            tx.run("UPDATE turns SET attempts = 0, reason = '' WHERE id = :id", id=turn_id)
+            tx.run("UPDATE turns SET edition = edition + 1, attempts = 0, reason = '' WHERE id = :id", id=turn_id)
             tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
             tx.run("DELETE FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL", id=turn_id)
             tx.notify("lanes", moved[0]["lane"])
