@@ -15,10 +15,11 @@ from services.cli.plan import Plan
 from services.cli.supervisor import processes
 from services.cli.up import serving as up
 from services.testdc.remote import Sandbox
-from tests.chaos.links import CALLS, Link, links
+from tests.chaos.links import CALLS, links
 from tests.chaos.model import Model
 from tests.chaos.people import Cast, assemble, usernames
 from tests.support import model_server
+from tests.support.wire import Wire
 
 BOT_TOKEN = "4242:chaos-needs-no-secret"
 
@@ -30,14 +31,14 @@ class House:
     sandbox: Sandbox
     cast: Cast
     model: Model
-    links: dict[str, Link]
+    links: dict[str, Wire]
 
 
 @dataclass(frozen=True)
 class WiredPlan(Plan):
     """A plan whose processes reach each other through links."""
 
-    links: dict[str, Link]
+    links: dict[str, Wire]
 
     def process_environment(self, process: str) -> dict[str, str]:
         """The environment of one process: what it calls is at the end of its own wires."""

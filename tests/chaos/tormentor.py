@@ -13,7 +13,7 @@ import psutil
 
 from services.testdc.faults import error, flood
 from tests.chaos.house import House
-from tests.chaos.links import Link
+from tests.support.wire import Wire
 
 VICTIMS = ("people", "toolrunner", "agent", "pipeline", "telegram", "monitor")
 STORES = ("people", "toolrunner", "pipeline", "telegram")
@@ -86,13 +86,13 @@ class Tormentor:
 
     async def cut(self) -> None:
         """A network breaks."""
-        await self._link().cut(self.chance.uniform(0, 4))
+        await self._link().sever(self.chance.uniform(0, 4))
 
     async def hold(self) -> None:
         """A network falls silent."""
         await self._link().hold(self.chance.uniform(0.5, 5))
 
-    def _link(self) -> Link:
+    def _link(self) -> Wire:
         return self.house.links[self.chance.choice(sorted(self.house.links))]
 
     async def fill(self) -> None:
