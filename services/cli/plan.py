@@ -4,7 +4,8 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ HOST = "127.0.0.1"
 FIRST_PORT = 7200
 """Calls from here on, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a taken port is replaced."""
 
-TELEGRAM = ("TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_BOT_TOKEN")
+TELEGRAM = ("API_ID", "API_HASH", "BOT_TOKEN", "SERVER", "SERVER_KEY")
+"""Settings of telegram, any of which asks for the real one."""
 SANDBOX_API = {"TELEGRAM_API_ID": "1", "TELEGRAM_API_HASH": "0" * 32}
 """The sandbox asks for no application; Telethon wants one."""
 
@@ -85,6 +87,17 @@ class Plan:
     environment: dict[str, str]
     """What every process gets; `process_environment` adds what is each process's own."""
 
+    @property
+    def sandbox(self) -> SandboxRun:
+        """The sandbox of a house that has one."""
+        if self.run.sandbox is None:
+            raise LookupError("this house has no sandbox")
+        return self.run.sandbox
+
+    def settle_owner(self, person: int) -> None:
+        """The person at the terminal owns the house, unless the settings name somebody else."""
+        self.environment["VALOR_OWNER"] = os.environ.get("VALOR_OWNER") or str(person)
+
     def process_environment(self, process: str) -> dict[str, str]:
         """The environment of one process."""
         return {
@@ -99,11 +112,29 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("VALOR_DATA") or "data").absolute()
 
 
-def make(environ: Mapping[str, str], *, processes: bool) -> Plan:
-    """Choose addresses and secrets. Without Telegram settings the house brings its own sandbox Telegram."""
+@contextmanager
+def usual_ports() -> Iterator[bool]:
+    """Whether this house may use the usual ports: one on a machine does, until its block ends, however that ends.
+
+    Two that start at the same time would find the same ports free.
+    """
+    with socket.socket() as mark:
+        try:
+            mark.bind((HOST, FIRST_PORT - 1))
+            free = True
+        except OSError:
+            free = False
+        yield free
+
+
+def make(environ: Mapping[str, str], *, processes: bool, usual: bool) -> Plan:
+    """Choose addresses (the usual ones or any) and secrets.
+
+    Without Telegram settings the house brings its own sandbox Telegram.
+    """
     folder = data_folder(environ)
-    ports = _Ports()
-    sandbox = None if any(environ.get(name) for name in TELEGRAM) else _sandbox(folder, ports)
+    ports = _Ports(usual=usual)
+    sandbox = None if any(environ.get(f"TELEGRAM_{name}") for name in TELEGRAM) else _sandbox(folder, ports)
     addresses = {name: ports.take(FIRST_PORT + number) for number, name in enumerate(CALLED)}
     members = SERVICES if processes else ("valor",)
     run = Run(
@@ -139,9 +170,10 @@ def _sandbox(folder: Path, ports: "_Ports") -> SandboxRun:
     """The sandbox of a folder keeps its bot for ever, so that a second start goes on where the first ended."""
     path = folder / "sandbox.json"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"bot_token": f"{10_000 + secrets.randbelow(90_000)}:{secrets.token_urlsafe(24)}"}))
+        token = f"{10_000 + secrets.randbelow(90_000)}:{secrets.token_urlsafe(24)}"
+        draft = folder / "sandbox.new"
+        draft.write_text(json.dumps({"bot_token": token}))
+        draft.replace(path)  # whole or not at all, whenever the process is killed
     bot_token = json.loads(path.read_text())["bot_token"]
     return SandboxRun(
         listen=ports.take(FIRST_PORT + 300),
@@ -152,13 +184,13 @@ def _sandbox(folder: Path, ports: "_Ports") -> SandboxRun:
 
 
 class _Ports:
-    """Free ports: the wished-for one, or another where it is taken."""
+    """Free ports: the wished-for one, or another where it is taken or not ours to take."""
 
-    def __init__(self) -> None:
-        self._given: set[int] = set()
+    def __init__(self, *, usual: bool) -> None:
+        self._usual, self._given = usual, set[int]()
 
     def take(self, wished: int) -> str:
-        for port in (wished, 0):
+        for port in (wished, 0) if self._usual else (0,):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:

@@ -112,7 +112,9 @@ def _open_file(folder: Path) -> sqlite3.Connection:
         _prepare(database)
     except sqlite3.OperationalError as err:
         database.close()
-        raise FolderError(f"the folder {folder} is in use by another sandbox ({err})") from err
+        if err.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            raise FolderError(f"the folder {folder} is in use by another sandbox") from err
+        raise FolderError(f"the folder {folder} cannot be used: {err}") from err
     except (sqlite3.DatabaseError, ValueError) as err:
         database.close()
         raise FolderError(f"the file {path} is no world of this sandbox ({err})") from err
