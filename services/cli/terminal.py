@@ -88,7 +88,7 @@ class Terminal:
 def end(text: str, columns: int) -> list[str]:
     """The last lines of a text that is wrapped to so many columns; "…" stands for what came before."""
     wide = get_cwidth(text) > len(text)  # characters of two columns: there may be nothing else
-    wrapped = textwrap.wrap(text, max(1, (columns - 1) // (2 if wide else 1)))
+    wrapped = textwrap.wrap(" ".join(text.split()), max(1, (columns - 1) // (2 if wide else 1)))
     cut = wrapped[-LINES:]
     return [f"…{cut[0][1:]}", *cut[1:]] if len(wrapped) > LINES else cut
 

@@ -79,7 +79,8 @@ def _send_logs(folder: Path, *, hide: bool) -> str:
 
     def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         logs.crashed(kind, error, trace)
-        sys.stderr.write(f"Valor broke: {app.innermost(error)}. More is in {path}.\n")
+        cause = str(app.innermost(error)).partition("\n")[0]
+        sys.stderr.write(f"Valor broke: {cause}; more is in {path}.\n")
 
     sys.excepthook = crashed
     return str(path)
