@@ -19,8 +19,9 @@ CALLED = ("people", "toolrunner", "agent", "pipeline", "monitor")
 """Services that take calls."""
 
 HOST = "127.0.0.1"
-FIRST_PORT = 7200
-"""Calls from here on, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a taken port is replaced."""
+FIRST_PORTS = range(7200, 32_000, 1000)
+"""Calls from 7200 on, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a taken port is replaced.
+A second house on the machine begins at 8200, and so on; those that programs get for their own calls lie above."""
 
 TELEGRAM = ("API_ID", "API_HASH", "BOT_TOKEN", "SERVER", "SERVER_KEY")
 """Settings of telegram, any of which asks for the real one."""
@@ -113,36 +114,37 @@ def data_folder(environ: Mapping[str, str]) -> Path:
 
 
 @contextmanager
-def usual_ports() -> Iterator[bool]:
-    """Whether this house may use the usual ports: one on a machine does, until its block ends, however that ends.
+def first_port() -> Iterator[int]:
+    """The first port of a block that no other house has, until our block ends, however that ends.
 
-    Two that start at the same time would find the same ports free.
+    A free port alone says little: two houses that start at the same time find the same ones.
     """
     with socket.socket() as mark:
-        try:
-            mark.bind((HOST, FIRST_PORT - 1))
-            free = True
-        except OSError:
-            free = False
-        yield free
+        for first in FIRST_PORTS:
+            try:
+                mark.bind((HOST, first - 1))
+                break
+            except OSError:
+                continue
+        yield first
 
 
-def make(environ: Mapping[str, str], *, processes: bool, usual: bool) -> Plan:
-    """Choose addresses (the usual ones or any) and secrets.
+def make(environ: Mapping[str, str], *, processes: bool, first: int) -> Plan:
+    """Choose addresses, from the port `first` on, and secrets.
 
     Without Telegram settings the house brings its own sandbox Telegram.
     """
     folder = data_folder(environ)
-    ports = _Ports(usual=usual)
-    sandbox = None if any(environ.get(f"TELEGRAM_{name}") for name in TELEGRAM) else _sandbox(folder, ports)
-    addresses = {name: ports.take(FIRST_PORT + number) for number, name in enumerate(CALLED)}
+    ports = _Ports()
+    sandbox = None if any(environ.get(f"TELEGRAM_{name}") for name in TELEGRAM) else _sandbox(folder, ports, first)
+    addresses = {name: ports.take(first + number) for number, name in enumerate(CALLED)}
     members = SERVICES if processes else ("valor",)
     run = Run(
         pid=os.getpid(),
         token=secrets.token_urlsafe(32),
         addresses=addresses,
-        health={name: ports.take(FIRST_PORT + 100 + number) for number, name in enumerate(members)},
-        metrics={name: ports.take(FIRST_PORT + 200 + number) for number, name in enumerate(members)},
+        health={name: ports.take(first + 100 + number) for number, name in enumerate(members)},
+        metrics={name: ports.take(first + 200 + number) for number, name in enumerate(members)},
         sandbox=sandbox,
     )
     return Plan(folder, run, _environment(folder, run))
@@ -166,7 +168,7 @@ def _environment(folder: Path, run: Run) -> dict[str, str]:
     return shared
 
 
-def _sandbox(folder: Path, ports: "_Ports") -> SandboxRun:
+def _sandbox(folder: Path, ports: "_Ports", first: int) -> SandboxRun:
     """The sandbox of a folder keeps its bot for ever, so that a second start goes on where the first ended."""
     path = folder / "sandbox.json"
     if not path.exists():
@@ -176,21 +178,21 @@ def _sandbox(folder: Path, ports: "_Ports") -> SandboxRun:
         draft.replace(path)  # whole or not at all, whenever the process is killed
     bot_token = json.loads(path.read_text())["bot_token"]
     return SandboxRun(
-        listen=ports.take(FIRST_PORT + 300),
-        control=ports.take(FIRST_PORT + 301),
+        listen=ports.take(first + 300),
+        control=ports.take(first + 301),
         token=secrets.token_urlsafe(32),
         bot_token=bot_token,
     )
 
 
 class _Ports:
-    """Free ports: the wished-for one, or another where it is taken or not ours to take."""
+    """Free ports: the wished-for one, or another where it is taken."""
 
-    def __init__(self, *, usual: bool) -> None:
-        self._usual, self._given = usual, set[int]()
+    def __init__(self) -> None:
+        self._given: set[int] = set()
 
     def take(self, wished: int) -> str:
-        for port in (wished, 0) if self._usual else (0,):
+        for port in (wished, 0):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:

@@ -32,9 +32,9 @@ async def up(*, processes: bool, chat: bool) -> None:
     """
     folder, words = plans.data_folder(os.environ), sys.stderr if chat else sys.stdout
     os.umask(0o077)  # the data folder holds chats, a login and the run's secrets
-    with _owned(folder), plans.usual_ports() as usual:
+    with _owned(folder), plans.first_port() as first:
         given = tuple(os.environ)
-        plan = plans.make(os.environ, processes=processes, usual=usual)
+        plan = plans.make(os.environ, processes=processes, first=first)
         os.environ.update(plan.environment)
         check(given)
         where = _send_logs(folder, hide=chat)

@@ -15,7 +15,7 @@ ELSEWHERE = {**REAL, "TELEGRAM_SERVER": "127.0.0.1:1"}
 def checked(monkeypatch: pytest.MonkeyPatch, data: Path, settings: dict[str, str]) -> None:
     """What `valor up` does before it starts anything."""
     given = {"ANTHROPIC_API_KEY": "", "OPENAI_API_KEY": "", "VALOR_DATA": str(data), **settings}
-    plan = plans.make(given, processes=False, usual=False)
+    plan = plans.make(given, processes=False, first=27_200)
     for name, value in {**given, **plan.environment}.items():
         monkeypatch.setenv(name, value)
     check(given)

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from services.cli import plan as plans
-from services.cli.plan import FIRST_PORT, HOST, Plan, Run
+from services.cli.plan import FIRST_PORTS, HOST, Plan, Run
+
+FIRST = 27_200
 
 
-def plan(data: Path, *, usual: bool = False, processes: bool = False) -> Plan:
-    return plans.make({"VALOR_DATA": str(data)}, processes=processes, usual=usual)
+def plan(data: Path, *, processes: bool = False) -> Plan:
+    return plans.make({"VALOR_DATA": str(data)}, processes=processes, first=FIRST)
 
 
 def test_no_port_is_given_twice(tmp_path: Path) -> None:
@@ -28,17 +30,19 @@ def test_no_port_is_given_twice(tmp_path: Path) -> None:
 
 def test_a_taken_port_is_replaced(tmp_path: Path) -> None:
     with socket.socket() as other:
-        try:
-            other.bind((HOST, FIRST_PORT))
-            other.listen()
-        except OSError:
-            pass  # somebody has taken it already
-        assert plan(tmp_path, usual=True).run.addresses["people"] != f"{HOST}:{FIRST_PORT}"
+        other.bind((HOST, FIRST))
+        other.listen()
+        assert plan(tmp_path).run.addresses["people"] != f"{HOST}:{FIRST}"
+    assert plan(tmp_path).run.addresses["people"] == f"{HOST}:{FIRST}"
 
 
-def test_only_one_house_at_a_time_has_the_usual_ports() -> None:
-    with plans.usual_ports(), plans.usual_ports() as second:
-        assert not second
+def test_two_houses_have_different_ports_and_an_ended_one_gives_them_back() -> None:
+    with plans.first_port() as first:
+        with plans.first_port() as second:
+            assert first in FIRST_PORTS
+            assert second > first
+        with plans.first_port() as again:
+            assert again == second
 
 
 def test_a_folder_keeps_its_bot(tmp_path: Path) -> None:
@@ -48,7 +52,7 @@ def test_a_folder_keeps_its_bot(tmp_path: Path) -> None:
 
 
 def test_a_house_on_the_real_telegram_has_no_sandbox(tmp_path: Path) -> None:
-    real = plans.make({"VALOR_DATA": str(tmp_path), "TELEGRAM_BOT_TOKEN": "1:x"}, processes=False, usual=False)
+    real = plans.make({"VALOR_DATA": str(tmp_path), "TELEGRAM_BOT_TOKEN": "1:x"}, processes=False, first=FIRST)
     assert real.run.sandbox is None
     assert "TELEGRAM_BOT_TOKEN" not in real.environment
     with pytest.raises(LookupError):
