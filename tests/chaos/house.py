@@ -59,10 +59,12 @@ async def house(folder: Path, chance: random.Random) -> AsyncIterator[House]:
     (folder / "sandbox.json").write_text(json.dumps({"bot_token": BOT_TOKEN}))
     cast, model = assemble(folder / "testdc", BOT_TOKEN), Model(chance)
     logs.setup("info", (folder / "house.log").open("a", buffering=1))
-    async with model_server.serving(model.reply) as server:
-        with plans.first_port() as first:
-            plan = plans.make({"VALOR_DATA": str(folder)}, processes=True, first=first)
-        async with _wired(plan, server.url.removeprefix("http://")) as wired:
+    with plans.first_port() as first:
+        plan = plans.make({"VALOR_DATA": str(folder)}, processes=True, first=first)
+        async with (
+            model_server.serving(model.reply) as server,
+            _wired(plan, server.url.removeprefix("http://")) as wired,
+        ):
             wired.environment.update(_settings(cast))
             async with processes(wired):
                 await ready(wired.run, asyncio.Event(), slow=print)
