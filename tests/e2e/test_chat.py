@@ -106,7 +106,7 @@ def test_a_whole_house_on_a_terminal(tmp_path: Path) -> None:
     with Terminal([*VALOR, "up", "--chat"], environment(tmp_path)) as terminal:
         greeting = terminal.until(lambda rows: "you ›" in rows)
         assert greeting[0] == "Valor is up."
-        assert all(len(row) < 80 for row in greeting if str(tmp_path) not in row)
+        assert all(len(row) < 80 for row in greeting if str(tmp_path)[:20] not in row)
         terminal.type("what is 17 * 23?\r")
         terminal.until(lambda rows: rows[-3:] == ["you › what is 17 * 23?", "valor › 17 * 23 = 391", "you ›"])
         terminal.process.send_signal(signal.SIGTERM)

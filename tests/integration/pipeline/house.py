@@ -34,7 +34,7 @@ MEMBERS = range(100, 140)
 GROUP, OTHER_GROUP = -1001234567890, -1009999999999
 BASIC_GROUP = -555
 KEY = "the-key-that-signs-scopes-in-tests-only"
-LIMIT = 15.0
+LIMIT = 30.0
 """Seconds that a condition may take to come true."""
 
 

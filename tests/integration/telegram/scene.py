@@ -23,7 +23,7 @@ from tests.support.process import TOKEN
 from tests.support.sandbox import until
 from tests.support.scripted_pipeline import Place, ScriptedPipeline
 
-LIMIT = 10.0
+LIMIT = 30.0
 """Seconds that a condition may take to come true."""
 
 
