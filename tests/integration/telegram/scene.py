@@ -43,7 +43,7 @@ class Vitals(Health):
         return bool(self.said) and self.said[-1]
 
     async def online(self) -> None:
-        """Wait until the account is logged in."""
+        """Wait until the account takes in what people write."""
         await until(lambda: self.serving, LIMIT)
 
 
