@@ -1,7 +1,7 @@
 """The sandbox Telegram inside the house's own process: a local data centre, its bot, and the person who talks to it."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from services.chassis.errors import SettingsError
 from services.cli.actors import address, people
@@ -18,7 +18,7 @@ async def sandbox_telegram(plan: Plan) -> AsyncIterator[int]:
     """Run the sandbox in this process until the block ends; yields the person's id.
 
     Raises:
-        SettingsError: The data folder cannot hold it.
+        SettingsError: The data folder cannot hold it, or its ports are taken.
     """
     run = plan.sandbox
     host, port = address(run.listen)
@@ -28,5 +28,11 @@ async def sandbox_telegram(plan: Plan) -> AsyncIterator[int]:
         raise SettingsError(f"VALOR_DATA is wrong: {error}.") from None
     (plan.folder / "testdc" / "server_key.pem").write_text(dc.server_key.public_pem)
     dc.world.add_bot(BOT, run.bot_token)
-    async with dc, Control(dc, run.token, *address(run.control)), people(run) as (_, person, _):
+    async with AsyncExitStack() as running:
+        try:
+            await running.enter_async_context(dc)
+            await running.enter_async_context(Control(dc, run.token, *address(run.control)))
+        except OSError:
+            raise SettingsError(f"Cannot listen on {run.listen} and {run.control}: one of them is taken.") from None
+        _, person, _ = await running.enter_async_context(people(run))
         yield person.id
