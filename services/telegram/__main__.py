@@ -112,6 +112,7 @@ async def _serve(
 async def _announce(receiver: Receiver, online: Switch) -> None:
     await receiver.begun.wait()
     await online.turn(on=True)
+    log.info("online")
 
 
 if __name__ == "__main__":
