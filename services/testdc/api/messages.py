@@ -8,9 +8,10 @@ from telethon.tl import types as t
 
 from services.testdc.api import render
 from services.testdc.api.peers import find_channel, find_peer
+from services.testdc.api.places import must_find_post, read_place
 from services.testdc.api.registry import Call, Unsupported, answers, only
 from services.testdc.api.texts import check_reachable, check_send_pace, check_text, read_entities
-from services.testdc.model import Account, Event, Peer, Post, RpcFail, bad, box_of
+from services.testdc.model import Account, Event, Peer, Post, RpcFail, bad
 
 # Wishes about the presentation that change nothing here.
 _COSMETIC = ("no_webpage", "silent", "background", "clear_draft", "noforwards", "invert_media")
@@ -28,10 +29,11 @@ def send_message(call: Call, request: Any) -> Any:
     entities = read_entities(call, request.entities)
     check_text(call, request.message, entities)
     check_reachable(call, chat)
-    reply_to = _replied(call, chat, request.reply_to)
+    topic, reply_to = read_place(call, chat, request.reply_to)
+    call.world.topics.check(call.me, chat, topic)
     check_send_pace(call, chat)
     post = call.world.publish(
-        call.me, chat, request.message, entities=entities, reply_to=reply_to, random_id=request.random_id
+        call.me, chat, request.message, entities=entities, reply_to=reply_to, random_id=request.random_id, topic=topic
     )
     call.world.posts.remember(post)
     if not isinstance(chat, Account):
@@ -63,30 +65,6 @@ def _sent(call: Call, post: Post, *, count: int) -> Any:
     if not post.deleted:
         what.append(render.update(call.world, call.me, event, count=count))
     return render.updates(call.world, call.me, what, [event])
-
-
-def _replied(call: Call, chat: Peer, reply_to: Any) -> Post | None:
-    if reply_to is None:
-        return None
-    only(reply_to, "reply_to_msg_id")
-    post = find_post(call, chat, reply_to.reply_to_msg_id)
-    if post is None and call.world.limits.reply_to_deleted == "refused":
-        raise bad("MESSAGE_ID_INVALID")
-    return post
-
-
-def find_post(call: Call, chat: Peer, message_id: int) -> Post | None:
-    """The message with this id in the chat as the caller sees it; None when there is none or it was deleted."""
-    post = call.world.posts.at(box_of(chat.id, call.me.id), message_id)
-    return post if post and not post.deleted and post.chat_for(call.me.id) == chat.id else None
-
-
-def must_find_post(call: Call, chat: Peer, message_id: int) -> Post:
-    """The same; MESSAGE_ID_INVALID instead of None."""
-    post = find_post(call, chat, message_id)
-    if post is None:
-        raise bad("MESSAGE_ID_INVALID")
-    return post
 
 
 @answers(f.messages.EditMessageRequest)
