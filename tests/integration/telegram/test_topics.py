@@ -116,8 +116,8 @@ async def test_two_topics_stream_at_once_and_their_texts_never_mix(
     async with scene.telegram():
         for turn, post in ((5, topic), (6, other)):
             scene.pipeline.typing(team.id, turn=turn, topic=post.message_id(scene.bot.id))
-        for post in (topic, other):
-            await until(lambda post=post: scene.dc.world.view(anna, team, topic=post).typing == [scene.bot.id])
+        view = scene.dc.world.view
+        await until(lambda: all(view(anna, team, topic=post).typing == [scene.bot.id] for post in (topic, other)))
         assert scene.dc.world.view(anna, team).typing == []
 
 
