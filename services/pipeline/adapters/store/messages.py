@@ -98,7 +98,7 @@ class MessageTable(Table):
             return first
         answered = known["state"] not in _OPEN
         if answered and person and gate.asks_anew(message, known["message"], rows.load_entities(known["entities"])):
-            return Disposition.EDITED, self._follow_up(tx, known, message, person)
+            return Disposition.EDITED, self._follow_up(tx, message, person)
         tx.run(
             "UPDATE chat_history SET message = :text, entities = :entities, version = :version WHERE id = :id",
             text=message.text,
@@ -122,7 +122,7 @@ class MessageTable(Table):
                 tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", known["lane"])
 
-    def _follow_up(self, tx: Transaction, known: Row, message: Message, person: Person) -> int:
+    def _follow_up(self, tx: Transaction, message: Message, person: Person) -> int:
         """The new wording is kept and answered as a message of its own: what has ended stays ended."""
         history_id = _insert(tx, message, Admission(Disposition.QUEUED, person), follows=True)
         return self._queue(tx, history_id, message, person)
