@@ -196,6 +196,14 @@ class ReactionEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class ReactedEvent:
+    """What people are told when a reaction changes: how the message stands now; not part of any sequence."""
+
+    account: int
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
 class MembershipEvent:
     """An account came into a group or left it; not part of any sequence."""
 

@@ -63,6 +63,11 @@ class People:
         """The bot that logs in with this token."""
         return self._tokens.get(token)
 
+    def by_phone(self, phone_number: str) -> Account | None:
+        """The person with this number."""
+        number = phone_number.removeprefix("+")
+        return next((one for one in self._accounts.values() if phone_of(one) == number), None)
+
     def add_user(self, name: str, username: str | None) -> Account:
         """A new person; USERNAME_OCCUPIED when somebody else has the username."""
         return self._add(Account(self._free_id("user"), name, username, bot=False))
@@ -157,6 +162,11 @@ class People:
         """The proof by which `viewer` may name `peer`: different for every viewer, as on the real Telegram."""
         digest = blake2b(f"{viewer}:{peer}".encode(), key=self._secret, digest_size=8).digest()
         return int.from_bytes(digest, "big") >> 1
+
+
+def phone_of(account: Account) -> str:
+    """The number that a person logs in with, as on Telegram's test servers: 99966, the DC, four digits."""
+    return "" if account.bot else f"999662{account.id % 10_000:04}"
 
 
 def _marked(kind: str, raw_id: int) -> int:

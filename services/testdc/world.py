@@ -22,6 +22,7 @@ from services.testdc.model import (
     MembershipEvent,
     Peer,
     Post,
+    ReactedEvent,
     ReactionEvent,
     RpcFail,
     Seen,
@@ -37,7 +38,7 @@ from services.testdc.signs import Signs
 from services.testdc.store import Store
 from services.testdc.topics import Topics
 
-AnyEvent = Event | ReactionEvent | MembershipEvent | SignEvent
+AnyEvent = Event | ReactionEvent | ReactedEvent | MembershipEvent | SignEvent
 
 
 class World:
@@ -260,7 +261,13 @@ class World:
             self._happen(self.boxes.log("touch", post))
         for bot in self._told_of_reactions(who, post):
             self.deliver([self.boxes.log_reaction(bot, post, who.id, old, new)])
+        for person in self._people_who_see(post):
+            self.deliver([ReactedEvent(person, post)])
         return post
+
+    def _people_who_see(self, post: Post) -> list[int]:
+        watchers = self.people.group(post.chat).members if post.chat < 0 else {post.sender, post.chat}
+        return sorted(i for i in watchers if not self.people.account(i).bot)
 
     def _told_of_reactions(self, who: Account, post: Post) -> list[int]:
         watchers = self.people.group(post.chat).admins if post.chat < 0 else {post.sender, post.chat}

@@ -1,4 +1,4 @@
-"""Messages of bots: send, edit, delete, look up."""
+"""Messages: send, edit, delete, look up. Where a person's client is used, what the person may do decides."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,14 +32,15 @@ def send_message(call: Call, request: Any) -> Any:
     topic, reply_to = read_place(call, chat, request.reply_to)
     call.world.topics.check(call.me, chat, topic)
     check_send_pace(call, chat)
-    post = call.world.publish(
+    publish = call.world.publish if call.me.bot else call.world.say
+    post = publish(
         call.me, chat, request.message, entities=entities, reply_to=reply_to, random_id=request.random_id, topic=topic
     )
     call.world.posts.remember(post)
     if not isinstance(chat, Account):
         return _sent(call, post, count=1)
     pts = call.world.boxes.state(call.me.id).pts
-    shown = [render.entity_tl(entity) for entity in entities] or None
+    shown = [render.entity_tl(entity) for entity in post.entities] or None
     return t.UpdateShortSentMessage(
         post.message_id(call.me.id), pts, 1, render.utc(post.date), out=True, entities=shown
     )

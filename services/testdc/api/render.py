@@ -17,9 +17,11 @@ from services.testdc.model import (
     MembershipEvent,
     Peer,
     Post,
+    ReactedEvent,
     ReactionEvent,
     SignEvent,
 )
+from services.testdc.people import phone_of
 from services.testdc.world import AnyEvent, World
 
 UNUSABLE_HASH = 1
@@ -51,6 +53,7 @@ def user(world: World, viewer: Account, account: Account, *, minimal: bool = Fal
         access_hash=UNUSABLE_HASH if minimal else world.people.access_hash(viewer.id, account.id),
         first_name=account.name,
         username=account.username,
+        phone=phone_of(account) if account == viewer and not account.bot else None,
         bot_info_version=1 if account.bot else None,
         bot_forum_view=account.forum or None,
         lang_code=None if account.bot else "en",
@@ -160,6 +163,9 @@ def update(world: World, viewer: Account, event: AnyEvent, *, count: int = 1) ->
     """One event; `count` is its pts_count."""
     if isinstance(event, ReactionEvent):
         return _reaction_update(world, event)
+    if isinstance(event, ReactedEvent):
+        seen, message_id = world.people.peer(event.post.chat_for(viewer.id)), event.post.message_id(viewer.id)
+        return t.UpdateMessageReactions(peer(seen), message_id, reactions(event.post))
     if isinstance(event, SignEvent):
         return _sign(world, viewer, event)
     if isinstance(event, MembershipEvent):

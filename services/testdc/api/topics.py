@@ -10,7 +10,8 @@ from services.testdc.api import render
 from services.testdc.api.peers import find_peer
 from services.testdc.api.places import find_topic
 from services.testdc.api.registry import Call, answers, only
-from services.testdc.model import Event, Peer, Post, bad
+from services.testdc.model import Event, Group, Peer, Post, bad
+from services.testdc.topics import GENERAL
 
 
 @answers(f.messages.CreateForumTopicRequest)
@@ -51,45 +52,62 @@ def delete_topic(call: Call, request: Any) -> Any:
 
 @answers(f.messages.GetForumTopicsRequest)
 def get_topics(call: Call, request: Any) -> Any:
-    """All topics but General, newest first."""
+    """All topics, newest first; General last."""
     chat = find_peer(call, request.peer)
-    return _topics(call, chat, call.world.posts.topics(call.me.id, chat.id)[::-1])
+    first = call.world.posts.topics(call.me.id, chat.id)[::-1]
+    return _topics(call, chat, [*(post.message_id(call.me.id) for post in first), *_general(chat)])
 
 
 @answers(f.messages.GetForumTopicsByIDRequest)
 def get_topics_by_id(call: Call, request: Any) -> Any:
     """Topics in the order asked for; a deleted one where there is none."""
-    chat = find_peer(call, request.peer)
-    by_id = {post.message_id(call.me.id): post for post in call.world.posts.topics(call.me.id, chat.id)}
-    return _topics(call, chat, [by_id[number] for number in request.topics if number in by_id])
+    return _topics(call, find_peer(call, request.peer), request.topics)
 
 
-def _topics(call: Call, chat: Peer, topics: Sequence[Post]) -> Any:
-    shown = [_topic(call, chat, post) for post in topics]
-    last = [call.world.posts.in_topic(post.id)[-1] for post in topics]
+def _general(chat: Peer) -> list[int]:
+    return [GENERAL] if isinstance(chat, Group) and chat.forum else []
+
+
+def _topics(call: Call, chat: Peer, numbers: Sequence[int]) -> Any:
+    first = {post.message_id(call.me.id): post for post in call.world.posts.topics(call.me.id, chat.id)}
+    shown, last = list[Any](), list[Post]()
+    for number in numbers:
+        topic = first.get(number)
+        if topic is None and number not in _general(chat):
+            shown.append(t.ForumTopicDeleted(number))
+            continue
+        posts = call.world.posts.in_topic(topic.id) if topic else _in_general(call, chat)
+        top = posts[-1].message_id(call.me.id) if posts else GENERAL
+        shown.append(_topic(call, chat, topic, top_message=top))
+        last += posts[-1:]
     messages = [render.message(call.world, call.me, post) for post in last]
-    events = [Event(0, 0, "new", post, 0) for post in [*topics, *last]]
+    events = [Event(0, 0, "new", post, 0) for post in [*first.values(), *last]]
     users, chats = render.cast(call.world, call.me, events)
     pts = call.world.boxes.state(chat.id if chat.id < 0 else call.me.id).pts
     return t.messages.ForumTopics(len(shown), shown, messages, chats, users, pts, order_by_create_date=True)
 
 
-def _topic(call: Call, chat: Peer, post: Post) -> Any:
+def _in_general(call: Call, chat: Peer) -> list[Post]:
+    return [post for post in call.world.posts.visible(call.me.id, chat.id, -1) if post.topic is None]
+
+
+def _topic(call: Call, chat: Peer, first: Post | None, *, top_message: int) -> Any:
+    """A topic by its first message; without one it is General, which the group itself made."""
     return t.ForumTopic(
-        id=post.message_id(call.me.id),
-        date=render.utc(post.date),
+        id=first.message_id(call.me.id) if first else GENERAL,
+        date=render.utc(first.date if first else getattr(chat, "created", 0)),
         peer=render.peer(chat),
-        title=post.text,
+        title=first.text if first else "General",
         icon_color=render.ICON_COLOR,
-        top_message=call.world.posts.in_topic(post.id)[-1].message_id(call.me.id),
+        top_message=top_message,
         read_inbox_max_id=0,
         read_outbox_max_id=0,
         unread_count=0,
         unread_mentions_count=0,
         unread_reactions_count=0,
         unread_poll_votes_count=0,
-        from_id=t.PeerUser(post.sender),
+        from_id=t.PeerUser(first.sender) if first else render.peer(chat),
         notify_settings=t.PeerNotifySettings(),
-        my=post.sender == call.me.id or None,
-        closed=call.world.topics.is_closed(post) or None,
+        my=bool(first and first.sender == call.me.id) or None,
+        closed=bool(first and call.world.topics.is_closed(first)) or None,
     )

@@ -61,7 +61,8 @@ async def test_a_topic_goes_by_its_service_message(
     assert (header.forum_topic, header.reply_to_msg_id, header.reply_to_top_id) == (True, 2, None)
     assert (await client.get_entity(team.id)).forum
     found = await client(f.messages.GetForumTopicsByIDRequest(await client.get_input_entity(team.id), [2, 77]))
-    assert [(one.id, one.title, one.top_message) for one in found.topics] == [(2, "Release", 3)]
+    assert [(one.id, one.title, one.top_message) for one in found.topics[:1]] == [(2, "Release", 3)]
+    assert found.topics[1:] == [t.ForumTopicDeleted(77)]
 
 
 async def test_a_bot_makes_closes_and_deletes_a_topic(dc: TestDC, bot: Account, team: Group, client: Any) -> None:
@@ -70,8 +71,9 @@ async def test_a_bot_makes_closes_and_deletes_a_topic(dc: TestDC, bot: Account, 
     number = next(update.id for update in made.updates if isinstance(update, t.UpdateMessageID))
     await client.send_message(team.id, "inside", reply_to=number)
     await client(f.messages.EditForumTopicRequest(peer, number, closed=True))
-    (listed,) = (await client(f.messages.GetForumTopicsRequest(peer, None, 0, 0, 10))).topics
+    listed, general = (await client(f.messages.GetForumTopicsRequest(peer, None, 0, 0, 10))).topics
     assert (listed.id, listed.title, listed.closed, listed.my) == (number, "Mine", True, True)
+    assert (general.id, general.title) == (1, "General")
     gone = await client(f.messages.DeleteTopicHistoryRequest(peer, number))
     assert gone.pts_count == 2
     assert dc.world.view(bot, team).messages == []
