@@ -36,19 +36,27 @@ def _connection(dc: TestDC, **options: Any) -> Connection:
 async def second_client(dc: TestDC, person: Account, **options: Any) -> AsyncIterator[Any]:
     """A client that logged in with phone number and code."""
     trust(dc.server_key)
-    client = pyrogram.Client(
-        "second",
-        api_id=1,
-        api_hash="0" * 32,
-        test_mode=True,
-        in_memory=True,
-        phone_number=phone_of(person),
-        phone_code=CODE,
-        connection_factory=partial(_connection, dc),  # type: ignore[arg-type] # whatever makes a connection will do
-        **options,
-    )
+    client = _client(dc, phone_number=phone_of(person), phone_code=CODE, **options)
     await client.start()
     try:
         yield client
     finally:
         await client.stop()
+
+
+@asynccontextmanager
+async def unknown_person(dc: TestDC) -> AsyncIterator[Any]:
+    """A client that is connected and not logged in."""
+    trust(dc.server_key)
+    client = _client(dc)
+    await client.connect()
+    try:
+        yield client
+    finally:
+        await client.disconnect()
+
+
+def _client(dc: TestDC, **options: Any) -> Any:
+    connect: Any = partial(_connection, dc)
+    ours: dict[str, Any] = {"api_id": 1, "api_hash": "0" * 32, "test_mode": True, "in_memory": True}
+    return pyrogram.Client("second", connection_factory=connect, **ours, **options)

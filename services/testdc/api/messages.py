@@ -108,6 +108,13 @@ def _posts_at(call: Call, box: int, message_ids: Sequence[int]) -> list[Post | N
     return [None if post is None or post.deleted else post for post in posts]
 
 
+def _replied_by(call: Call, post: Post | None) -> Post | None:
+    """What a message replies to; in a topic, if it is nothing else, the message that began the topic."""
+    reply_to = post and (post.reply_to or post.topic)
+    replied = call.world.posts.get(reply_to) if reply_to else None
+    return None if replied is None or replied.deleted else replied
+
+
 @answers(f.messages.GetMessagesRequest)
 def get_messages(call: Call, request: Any) -> Any:
     """Messages of private chats and basic groups; an empty one where there is none."""
@@ -125,9 +132,13 @@ def get_channel_messages(call: Call, request: Any) -> Any:
 
 
 def _look_up(call: Call, box: int, wanted: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-    if any(not isinstance(one, t.InputMessageID) for one in wanted):
-        raise Unsupported("messages by anything but their id")
+    if any(not isinstance(one, t.InputMessageID | t.InputMessageReplyTo) for one in wanted):
+        raise Unsupported("messages by anything but their id, or the id of a reply to them")
     posts = _posts_at(call, box, [one.id for one in wanted])
+    posts = [
+        _replied_by(call, post) if isinstance(one, t.InputMessageReplyTo) else post
+        for one, post in zip(wanted, posts, strict=True)
+    ]
     messages = [
         render.message(call.world, call.me, post) if post else t.MessageEmpty(one.id, peer_id=None)
         for one, post in zip(wanted, posts, strict=True)

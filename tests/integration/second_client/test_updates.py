@@ -68,7 +68,7 @@ async def test_private_messages(pair: Pair) -> None:
     world.publish(bot, anna, "bold py 😀", entities=ENTITIES)
     world.say(ben, anna, "a reply to @anna_k: https://example.org /start", reply_to=first)
     for media in ("photo", "voice", "document", "sticker"):
-        world.say(ben, anna, "", media=media)  # type: ignore[arg-type] # every kind there is
+        world.say(ben, anna, "", media=media)
     world.edit(ben, first, "other words")
     world.react(anna, first, "👍")
     world.react(ben, first, "❤")
