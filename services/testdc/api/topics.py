@@ -52,10 +52,13 @@ def delete_topic(call: Call, request: Any) -> Any:
 
 @answers(f.messages.GetForumTopicsRequest)
 def get_topics(call: Call, request: Any) -> Any:
-    """All topics, newest first; General last."""
+    """The topics behind `offset_topic`: newest first, General last."""
     chat = find_peer(call, request.peer)
     first = call.world.posts.topics(call.me.id, chat.id)[::-1]
-    return _topics(call, chat, [*(post.message_id(call.me.id) for post in first), *_general(chat)])
+    numbers = [*(post.message_id(call.me.id) for post in first), *_general(chat)]
+    if request.offset_topic in numbers:
+        numbers = numbers[numbers.index(request.offset_topic) + 1 :]
+    return _topics(call, chat, numbers[: request.limit])
 
 
 @answers(f.messages.GetForumTopicsByIDRequest)

@@ -115,10 +115,10 @@ async def test_it_uses_topics(dc: TestDC, anna: Account) -> None:
         }
         history = {m.text: m async for m in client.get_chat_history(team.id) if m.text}
         assert {text: message.message_thread_id or 0 for text, message in history.items()} == {
-            "in general": 1,
+            "in general": 0,
             "inside": topic.id,
             "a reply": topic.id,
-            "outside": 1,
+            "outside": 0,
         }
         assert history["a reply"].reply_to_message_id == inside.id
 
