@@ -12,7 +12,7 @@ from services.pipeline.gate import Verdict
 from services.pipeline.metrics import ANSWER_SECONDS, ENDED, FAILED
 from services.pipeline.model import Role, Turn, Usage
 from services.pipeline.orchestrate import Orchestrator
-from services.pipeline.ports import People, Renderer, Store
+from services.pipeline.ports import Output, People, Renderer, Store
 from services.pipeline.stage import Stage
 
 log = logs.get()
@@ -69,9 +69,9 @@ class Responder:
             await self._give_up(turn, error.reason, str(error))
             return
         if answer is not None:
-            await self._finish(turn, *answer)
+            await self._finish(turn, answer)
 
-    async def _admit(self, turn: Turn) -> tuple[str, Usage] | None:
+    async def _admit(self, turn: Turn) -> Output | None:
         """Who wrote this was not known when it came: wait until it is, and decide then. None: it was not for us."""
         while (person := await self._people.resolve(turn.message)).role is Role.UNKNOWN:
             await asyncio.sleep(AGAIN)
@@ -86,7 +86,7 @@ class Responder:
             ENDED.labels("denied").inc()
             return None
         await self._store.drop_text(turn)
-        return PAIRING.format(code=code), Usage()
+        return Output(PAIRING.format(code=code), Usage())
 
     async def _pairing_code(self, turn: Turn) -> str:
         while True:
@@ -95,24 +95,25 @@ class Responder:
             except (Unavailable, TimedOut):
                 await asyncio.sleep(AGAIN)
 
-    async def _finish(self, turn: Turn, text: str, usage: Usage) -> None:
-        drafts = self._renderer.render(text)
+    async def _finish(self, turn: Turn, output: Output) -> None:
+        drafts = self._renderer.render(output.text)
         self._stage.close(turn)
-        await self._store.finish(turn, drafts, usage)
+        if not await self._store.finish(turn, drafts, output.usage, output.steer_ids):
+            ENDED.labels("reworded").inc()
+            return
         ENDED.labels("answered").inc()
         ANSWER_SECONDS.observe(max(0.0, time.time() - turn.accept_time))
         log.info("turn_answered", parts=len(drafts))
 
-    async def _answer(self, turn: Turn) -> tuple[str, Usage]:
+    async def _answer(self, turn: Turn) -> Output:
         self._stage.open(turn)
         match router.route(turn.message):
             case router.Command(name):
-                return await self._commands.answer(name, turn.message, turn.role), Usage()
+                return Output(await self._commands.answer(name, turn.message, turn.role), Usage())
             case router.Plain(text):
-                return text, Usage()
+                return Output(text, Usage())
             case router.Ask(text):
-                output = await self._orchestrator.answer(turn, text)
-                return output.text, output.usage
+                return await self._orchestrator.answer(turn, text)
 
     async def _give_up(self, turn: Turn, reason: str, cause: str) -> None:
         self._stage.close(turn)
