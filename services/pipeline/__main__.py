@@ -34,7 +34,7 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
     token = settings.token.get_secret_value()
     async with (
-        Database.open(settings.data / "pipeline.db", migrations) as database,
+        Database.open(settings.database("pipeline"), migrations) as database,
         client.connect(settings.agent_address, token, retries=False) as agent,
         client.connect(settings.people_address, token) as people,
         _house(settings, database, agent, people) as (offer, leave),

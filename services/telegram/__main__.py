@@ -39,7 +39,7 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Hold the account until the block ends; telegram serves no calls, so the address is Telegram's."""
     bot_id = settings.bot_token.get_secret_value().partition(":")[0]
     async with (
-        Database.open(settings.data / f"telegram-{bot_id}.db", migrations) as database,
+        Database.open(settings.database(f"telegram-{bot_id}"), migrations) as database,
         client.connect(settings.pipeline_address, settings.token.get_secret_value()) as caller,
         asyncio.TaskGroup() as tasks,
     ):

@@ -1,0 +1,48 @@
+"""The store that a test runs on: SQLite, or where VALOR_TEST_POSTGRES names a server, a database of its own there."""
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from services.chassis.settings import Place
+
+SERVER = os.environ.get("VALOR_TEST_POSTGRES", "")
+"""postgresql://…/postgres of a server on which tests may make databases; empty: SQLite."""
+
+REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
+"""What the store raises where its own rules are broken."""
+
+
+def place(folder: Path, name: str) -> Place:
+    """Where a service keeps its tables in this test."""
+    return Place(folder / f"{name}.db", os.environ.get("VALOR_DATABASE", ""), name.replace("-", "_"))
+
+
+def rows(where: Place, query: str, *values: Any) -> list[Any]:
+    """What is committed, past all that the services do; a row of one column is its value."""
+    if where.url:
+        with psycopg.connect(where.url, autocommit=True, options=f"-c search_path={where.schema}") as server:
+            cursor = server.execute(query.replace("%", "%%").replace("?", "%s"), values)
+            found = cursor.fetchall() if cursor.description else []
+    else:
+        with closing(sqlite3.connect(where.file, isolation_level=None)) as file:
+            found = file.execute(query, values).fetchall()
+    return [row[0] if len(row) == 1 else tuple(row) for row in found]
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """A database on the server that ends with the block; its URL."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        try:
+            yield f"{SERVER.rpartition('/')[0]}/{name}"
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
