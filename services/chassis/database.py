@@ -11,6 +11,7 @@ processes change them at the same time: a function that checks first and then ac
 """
 
 import asyncio
+import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
@@ -58,6 +59,8 @@ class Database:
     """The tables of one service. Writes are durable when `write` returns."""
 
     def __init__(self, store: Store) -> None:
+        self.owner = secrets.token_hex(8)
+        """What this process signs its leases with."""
         self.shared = store.shared
         """Other processes may work with the tables at the same time."""
         tell = _nobody if store.shared else self._tell

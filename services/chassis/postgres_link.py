@@ -117,7 +117,7 @@ class Connection:
 
     def execute(self, sql: str, parameters: dict[str, Any]) -> "_Cursor":
         """Run one statement."""
-        return _Cursor(self._live.execute(for_psycopg(sql), parameters))
+        return _Cursor(self._live.execute(for_psycopg(sql), postgres_types.clean(parameters)))
 
     def lock(self, key: str) -> None:
         """Wait until no other process holds this key."""

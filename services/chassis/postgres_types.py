@@ -50,6 +50,14 @@ class _Number(Loader):
         return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
+def clean(parameters: dict[str, Any]) -> dict[str, Any]:
+    """PostgreSQL keeps no NUL in a text: it becomes �."""
+    for name, value in parameters.items():
+        if isinstance(value, str) and "\0" in value:
+            parameters[name] = value.replace("\0", "\ufffd")
+    return parameters
+
+
 def register(connection: Connection[Any]) -> None:
     """Use these on a connection."""
     connection.adapters.register_dumper(bool, _Flag)

@@ -11,6 +11,7 @@ from services.chassis.health import Health
 from services.chassis.server import Service
 from services.pipeline import migrations
 from services.pipeline.adapters.agent import GrpcAgent
+from services.pipeline.adapters.fleeting import Relay
 from services.pipeline.adapters.markdown import MarkdownRenderer
 from services.pipeline.adapters.people import GrpcPeople
 from services.pipeline.adapters.store import SqlStore
@@ -50,7 +51,7 @@ async def _house(
     settings: Settings, database: Database, to_agent: Caller, to_people: Caller
 ) -> AsyncIterator[tuple[Service, Callable[[], Awaitable[None]]]]:
     burst = max(1, int(settings.rate_per_minute))
-    store = SqlStore(database, Pace(settings.rate_per_minute, burst))
+    store = SqlStore(database, Pace(settings.rate_per_minute, burst), lease=settings.lease_seconds)
     agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
     people, renderer, followers = GrpcPeople(to_people), MarkdownRenderer(), Followers(store)
     stage = Stage(followers, store, renderer)
@@ -68,8 +69,13 @@ async def _house(
     database.listen("revoked", dispatcher.revoke)
     database.listen("parts", followers.look_at)
     await store.reclaim()
+    work = [stage.play(), dispatcher.poll(), dispatcher.claim()]
+    if database.shared:
+        followers.elsewhere = Relay(database, followers.show_here).send
+        database.catch_up(followers.look_at_all)
+        work.append(dispatcher.beat(settings.lease_seconds))
     async with asyncio.TaskGroup() as tasks:
-        loops = [tasks.create_task(loop) for loop in (stage.play(), dispatcher.poll(), dispatcher.claim())]
+        loops = [tasks.create_task(loop) for loop in work]
         submit = Submit(store, people, renderer, settings.listed())
 
         async def leave() -> None:

@@ -14,6 +14,9 @@ log = logs.get()
 POLL = 1.0
 """Seconds. A wake-up is only a hint: whatever it missed begins within one poll."""
 
+BEATS = 3
+"""Signs of life in the time of a lease."""
+
 HAND_OVER = 1.0
 """Seconds that handing over may take at the end; what misses it is found running at the next start."""
 
@@ -53,6 +56,21 @@ class Dispatcher:
                 for lane in lanes:
                     del self._lanes[lane]
                 await self._begin(lanes, room)
+
+    async def beat(self, lease: float) -> None:
+        """Hold the leases of all runs, and take over what lost its own, until cancelled: for one replica of several."""
+        while True:
+            await asyncio.sleep(lease / BEATS)
+            running = set(self._tasks)
+            try:
+                lost = running - await self._turns.keep()
+                await self._turns.reclaim()
+            except Unavailable as error:
+                log.error("beat_failed", cause=error.message)
+                continue
+            for run in lost & self._tasks.keys():
+                log.warning("lease_lost", run=run)
+                self.revoke(run)
 
     async def poll(self) -> None:
         """Look at all lanes every now and then, and measure, until cancelled."""

@@ -29,6 +29,9 @@ class Settings(ProcessSettings):
     turn_seconds: float = Field(600.0, gt=0, allow_inf_nan=False)
     """How long one turn may take, all attempts together."""
 
+    lease_seconds: float = Field(10.0, ge=0.3, allow_inf_nan=False)
+    """How long after its last sign of life a replica's turns are taken over by the others."""
+
     @field_validator("groups")
     @classmethod
     def _groups(cls, value: str) -> str:

@@ -36,6 +36,24 @@ def rows(where: Place, query: str, *values: Any) -> list[Any]:
     return [row[0] if len(row) == 1 else tuple(row) for row in found]
 
 
+def dump(where: Place) -> list[Any]:
+    """Everything that is committed."""
+    if not where.url:
+        with closing(sqlite3.connect(where.file)) as file:
+            return list(file.iterdump())
+    tables = rows(where, "SELECT tablename FROM pg_tables WHERE schemaname = ? ORDER BY tablename", where.schema)
+    return [(table, sorted(map(repr, rows(where, f"SELECT * FROM {table}")))) for table in tables]  # noqa: S608
+
+
+def holds(where: Place, text: str) -> bool:
+    """Whether a text stands anywhere, deleted rows of a file included."""
+    if where.url:
+        return text in repr(dump(where))
+    files = list(where.file.parent.glob(f"{where.file.name}*"))
+    assert files
+    return any(text.encode() in file.read_bytes() for file in files)
+
+
 @contextmanager
 def database() -> Iterator[str]:
     """A database on the server that ends with the block; its URL."""

@@ -1,7 +1,5 @@
 """The table of calls. Each started one carries its process and a lease: other processes see whether it still runs."""
 
-import secrets
-
 from services.chassis.database import Database
 from services.chassis.writer import Row, Transaction
 from services.toolrunner.model import ELSEWHERE, LOST, Call, Category, Key, Outcome, Record, State, answer
@@ -20,7 +18,7 @@ class SqlLedger:
     """The ledger of `ports.Ledger` on SQL."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._owner = database, secrets.token_hex(8)
+        self._database, self._owner = database, database.owner
 
     async def begin(self, call: Call, *, side_effects: bool, now: float) -> Outcome | None:
         """Note that a call starts, or say what a repeat of it is told."""

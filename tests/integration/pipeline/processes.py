@@ -42,6 +42,8 @@ class PipelineProcess:
             "PIPELINE_RATE_PER_MINUTE": "100000",
             "AGENT_ADDRESS": self._house.agents.address,
             "PEOPLE_ADDRESS": self._house.people.address,
+            "PIPELINE_LEASE_SECONDS": "1",
+            **{name: os.environ[name] for name in ("VALOR_DATABASE",) if name in os.environ},
             **self._environment,
         }
         return await asyncio.create_subprocess_exec(

@@ -28,12 +28,14 @@ class MessageTable(Table):
         """A known message has another text now; one that is not known is ignored."""
 
         def change(tx: Transaction) -> Outcome:
+            tx.lock(message.key)
             known = _find(tx, message)
             return (Disposition.IGNORED, None) if known is None else self._again(tx, known, message)
 
         return await self._database.write(change)
 
     def _accept(self, tx: Transaction, message: Message, admission: Admission) -> Outcome:
+        tx.lock(message.key)
         known = _find(tx, message)
         if known is not None:
             return self._again(tx, known, message)
@@ -56,6 +58,7 @@ class MessageTable(Table):
 
     def _admit(self, tx: Transaction, person_id: str, now: float) -> tuple[float, bool]:
         """From when on the person's message may be worked on, and whether the person has to be told of a delay."""
+        tx.lock(f"rate {person_id}")
         row = tx.one("SELECT arrival, notice_time FROM rate WHERE person_id = :id", id=person_id)
         arrival, notice_time = (row["arrival"], row["notice_time"]) if row is not None else (0.0, 0.0)
         not_before, arrival = self._pace.admit(arrival, now)
@@ -95,6 +98,7 @@ class MessageTable(Table):
 
     def _restart(self, tx: Transaction, known: Row) -> None:
         """The question of a turn has changed: what was thought about the old one is void."""
+        rows.hold(tx, known["turn_id"])
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=known["turn_id"])
         tx.run("UPDATE turns SET edition = edition + 1 WHERE id = :id", id=known["turn_id"])
         for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=known["turn_id"]):
@@ -105,6 +109,7 @@ class MessageTable(Table):
         """Cancel what runs and waits in the message's lane, and say so; once."""
 
         def change(tx: Transaction) -> Outcome:
+            tx.lock(message.key)
             known = _find(tx, message)
             if known is not None:
                 return Disposition.ACTED, known["turn_id"]
