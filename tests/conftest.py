@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import store
+
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
-
-from tests.support import store
 
 PREFIXES = ("VALOR_", "TELEGRAM_", "PIPELINE_", "AGENT_", "TOOLRUNNER_", "PEOPLE_", "MONITOR_", "TESTDC_", "OTEL_")
 

@@ -50,14 +50,15 @@ class PipelineProcess:
             sys.executable, "-m", "services.pipeline", cwd=ROOT, env=environment, stdin=PIPE, stderr=PIPE
         )
 
-    async def start(self) -> None:
-        """Begin, and wait until it serves."""
+    async def start(self, pipeline: Pipeline | None = None) -> None:
+        """Begin, and wait until it serves, as this caller sees it."""
+        pipeline = pipeline or self._house.pipeline
         self.process = await self.spawn()
         self._reading = asyncio.create_task(self._read(self.process))
         async with asyncio.timeout(15):
             while True:
                 try:
-                    await self._house.pipeline.queue()
+                    await pipeline.queue()
                 except ValorError:
                     assert self.process.returncode is None, self.errors
                     await asyncio.sleep(0.01)
