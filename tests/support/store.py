@@ -12,6 +12,8 @@ import psycopg
 
 from services.chassis.settings import Place
 
+__all__ = ["REFUSED", "SERVER", "Place", "database", "dump", "holds", "place", "rows"]
+
 SERVER = os.environ.get("VALOR_TEST_POSTGRES", "")
 """postgresql://…/postgres of a server on which tests may make databases; empty: SQLite."""
 
