@@ -12,7 +12,7 @@ import psycopg
 
 from services.chassis.settings import Place
 
-__all__ = ["REFUSED", "SERVER", "Place", "database", "dump", "holds", "place", "rows"]
+__all__ = ["REFUSED", "SERVER", "Place", "database", "dump", "holds", "place", "rows", "url"]
 
 SERVER = os.environ.get("VALOR_TEST_POSTGRES", "")
 """postgresql://…/postgres of a server on which tests may make databases; empty: SQLite."""
@@ -21,9 +21,14 @@ REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
 """What the store raises where its own rules are broken."""
 
 
+def url() -> str:
+    """The database of this test; empty on SQLite."""
+    return os.environ.get("VALOR_DATABASE", "")
+
+
 def place(folder: Path, name: str) -> Place:
     """Where a service keeps its tables in this test."""
-    return Place(folder / f"{name}.db", os.environ.get("VALOR_DATABASE", ""), name.replace("-", "_"))
+    return Place(folder / f"{name}.db", url(), name.replace("-", "_"))
 
 
 def rows(where: Place, query: str, *values: Any) -> list[Any]:
@@ -58,7 +63,10 @@ def holds(where: Place, text: str) -> bool:
 
 @contextmanager
 def database() -> Iterator[str]:
-    """A database on the server that ends with the block; its URL."""
+    """A database on the server that ends with the block; its URL. On SQLite there is none, and none is made."""
+    if not SERVER:
+        yield ""
+        return
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(SERVER, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")

@@ -53,6 +53,8 @@ class Scene:
 
     dc: TestDC
     folder: Path
+    url: str = field(default_factory=store.url)
+    """Where its tables are, when they are not in the folder."""
     bot: Account = field(init=False)
     pipeline: ScriptedPipeline = field(init=False)
     place: Place = field(init=False)
@@ -66,11 +68,12 @@ class Scene:
 
     @property
     def database(self) -> store.Place:
-        return store.place(self.folder, f"telegram-{self.bot.id}")
+        return self.settings().database(f"telegram-{self.bot.id}")
 
     def settings(self, **changes: Any) -> Settings:
         values = {
             "data": self.folder,
+            "database_url": self.url,
             "token": TOKEN,
             "api_id": 1,
             "api_hash": "0" * 32,
