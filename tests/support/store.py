@@ -68,9 +68,13 @@ def database() -> Iterator[str]:
         yield ""
         return
     name = f"test_{uuid.uuid4().hex}"
+    _ask(f"CREATE DATABASE {name}")
+    try:
+        yield f"{SERVER.rpartition('/')[0]}/{name}"
+    finally:
+        _ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _ask(statement: str) -> None:
     with psycopg.connect(SERVER, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"{SERVER.rpartition('/')[0]}/{name}"
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(statement)
