@@ -15,10 +15,12 @@ if [ ! -f "$archive" ]; then
     mkdir -p "$cache"
     root=$(mktemp -d)
     trap 'rm -rf "$root"' EXIT
+    chmod 755 "$root"
     debootstrap --variant=minbase --include=locales "$VERSION_CODENAME" "$root" "$mirror" >&2
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod +x "$root/usr/sbin/policy-rc.d"
+    mkdir -p "$root/etc/postgresql-common" && echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.conf"
     chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >&2
-    rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/usr/share/doc/* "$root"/var/lib/postgresql/*
+    rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/usr/share/doc/*
     cat >"$root/usr/local/bin/entrypoint" <<'EOF'
 #!/bin/sh
 # POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB at the first start; arguments are the server's.
@@ -40,5 +42,5 @@ EOF
     chmod +x "$root/usr/local/bin/entrypoint"
     tar -C "$root" -cf "$archive.part" . && mv "$archive.part" "$archive"
 fi
-docker import --change 'ENTRYPOINT ["entrypoint"]' --change 'EXPOSE 5432' --change 'STOPSIGNAL SIGINT' \
+docker import --change 'ENTRYPOINT ["entrypoint"]' --change "EXPOSE 5432" \
     --change 'ENV POSTGRES_USER=postgres POSTGRES_DB=postgres' "$archive" "$name" >/dev/null

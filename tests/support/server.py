@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 
-from testcontainers.postgres import PostgresContainer
+from testcontainers.community.postgres import PostgresContainer
 
 PASSWORD = "of-a-test"
 
