@@ -19,7 +19,7 @@ from services.chassis.postgres_link import BACK_OFF, Connection, patiently, shor
 
 log = logs.get()
 
-START = 60.0
+START = 30.0
 """Seconds that a start waits for a server that is away."""
 
 IDLE = 4_000
