@@ -29,6 +29,9 @@ from services.pipeline.submit import Submit
 GRACE = 3.0
 """Seconds that running turns get at the end; the rest goes on from its checkpoints at the next start."""
 
+LEASE, BEAT = 0.8, 0.1
+"""The length of a lease, and the time between two signs of life, as parts of the time that a takeover may take."""
+
 
 @asynccontextmanager
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
@@ -51,7 +54,7 @@ async def _house(
     settings: Settings, database: Database, to_agent: Caller, to_people: Caller
 ) -> AsyncIterator[tuple[Service, Callable[[], Awaitable[None]]]]:
     burst = max(1, int(settings.rate_per_minute))
-    store = SqlStore(database, Pace(settings.rate_per_minute, burst), lease=settings.lease_seconds)
+    store = SqlStore(database, Pace(settings.rate_per_minute, burst), lease=settings.lease_seconds * LEASE)
     agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
     people, renderer, followers = GrpcPeople(to_people), MarkdownRenderer(), Followers(store)
     stage = Stage(followers, store, renderer)
@@ -73,7 +76,7 @@ async def _house(
     if database.shared:
         followers.elsewhere = Relay(database, followers.show_here).send
         database.catch_up(followers.look_at_all)
-        work.append(dispatcher.beat(settings.lease_seconds))
+        work.append(dispatcher.beat(settings.lease_seconds * BEAT))
     async with asyncio.TaskGroup() as tasks:
         loops = [tasks.create_task(loop) for loop in work]
         submit = Submit(store, people, renderer, settings.listed())

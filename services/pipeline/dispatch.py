@@ -14,9 +14,6 @@ log = logs.get()
 POLL = 1.0
 """Seconds. A wake-up is only a hint: whatever it missed begins within one poll."""
 
-BEATS = 3
-"""Signs of life in the time of a lease."""
-
 HAND_OVER = 1.0
 """Seconds that handing over may take at the end; what misses it is found running at the next start."""
 
@@ -57,10 +54,10 @@ class Dispatcher:
                     del self._lanes[lane]
                 await self._begin(lanes, room)
 
-    async def beat(self, lease: float) -> None:
+    async def beat(self, every: float) -> None:
         """Hold the leases of all runs, and take over what lost its own, until cancelled: for one replica of several."""
         while True:
-            await asyncio.sleep(lease / BEATS)
+            await asyncio.sleep(every)
             running = set(self._tasks)
             try:
                 lost = running - await self._turns.keep()

@@ -83,7 +83,7 @@ class Leases(Protocol):
     """Which turns this process runs, where it is not the only one."""
 
     async def keep(self) -> set[str]:
-        """Hold the leases of this process; the runs that are still its own. Every third of a lease."""
+        """Hold the leases of this process; the runs that are still its own."""
 
     async def reclaim(self) -> int:
         """Hand over what has lost its lease; at the start, on a store of our own, whatever runs. How many turns."""

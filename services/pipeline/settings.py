@@ -30,7 +30,7 @@ class Settings(ProcessSettings):
     """How long one turn may take, all attempts together."""
 
     lease_seconds: float = Field(10.0, ge=0.3, allow_inf_nan=False)
-    """How long after its last sign of life a replica's turns are taken over by the others."""
+    """Within this time the turns of a replica that died go on at another."""
 
     @field_validator("groups")
     @classmethod

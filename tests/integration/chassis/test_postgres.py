@@ -14,7 +14,7 @@ import pytest
 
 from services.chassis.database import Database
 from services.chassis.errors import SettingsError, Unavailable
-from services.chassis.postgres import PATIENCE
+from services.chassis.postgres_link import PATIENCE
 from services.chassis.settings import Place
 from services.chassis.writer import Transaction
 from tests.integration.chassis import migrations_of_a_test as migrations

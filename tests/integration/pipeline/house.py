@@ -280,7 +280,7 @@ class House:
     def settings_of(self, data: Path, listen: str = "127.0.0.1:0") -> Settings:
         """The settings of a pipeline beside these neighbours."""
         usual = {"agent_address": self.agents.address, "groups": f"{GROUP},{BASIC_GROUP}", "rate_per_minute": 10_000}
-        usual["lease_seconds"] = 1.0
+        usual["lease_seconds"] = 5.0
         values = {**usual, **self.settings}
         return Settings(
             data=data, token=TOKEN, scope_key=KEY, listen=listen, people_address=self.people.address, **values

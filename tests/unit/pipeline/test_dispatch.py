@@ -74,12 +74,12 @@ class Desk:
             self.dispatcher.look_at(one.message.lane)
 
     @asynccontextmanager
-    async def open(self, *, polls: bool = False, lease: float = 0) -> "AsyncIterator[Desk]":
+    async def open(self, *, polls: bool = False, every: float = 0) -> "AsyncIterator[Desk]":
         loops = [asyncio.create_task(self.dispatcher.claim())]
         if polls:
             loops.append(asyncio.create_task(self.dispatcher.poll()))
-        if lease:
-            loops.append(asyncio.create_task(self.dispatcher.beat(lease)))
+        if every:
+            loops.append(asyncio.create_task(self.dispatcher.beat(every)))
         yield self
         await self.dispatcher.stop(0.01)
         for loop in loops:
@@ -188,7 +188,7 @@ async def test_how_a_run_ends_decides_whether_it_is_handed_over(error: Exception
 
 async def test_a_run_that_lost_its_lease_is_stopped_and_the_others_go_on() -> None:
     """F7."""
-    async with Desk().open(lease=0.003) as desk:
+    async with Desk().open(every=0.001) as desk:
         first, second = turn(1), turn(2)
         desk.away = 0
         desk.offer(first, second)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from services.chassis.database import Database
 from services.pipeline.gate import Pace
 
-LEASE = 10.0
-"""Seconds after the last sign of life of a process until others take its turns over."""
+LEASE = 8.0
+"""Seconds after the last sign of life of a process until its turns are handed over."""
 
 
 class Table:
