@@ -55,8 +55,8 @@ class Link(Protocol):
     def errors(self) -> type[Exception]:
         """Whatever it raises."""
 
-    def begin(self, *, alone: bool) -> None:
-        """Open a transaction, of one function or of several."""
+    def begin(self, attempt: int) -> None:
+        """Open a transaction; the later the attempt, the longer its functions wait for other processes."""
 
     def savepoint(self) -> None:
         """A function begins."""

@@ -25,8 +25,10 @@ READS, WRITES = 8, 32
 """Functions in one transaction at most. Fewer than on SQLite: there are several readers to share them, and what one
 function of a group has locked, other processes wait for until the group's commit."""
 
-IN_A_GROUP, ALONE = 50, 3_000
-"""Milliseconds that a function waits for a lock of another process."""
+WAITS = (50, 100, 200, 400, 1_000, 3_000)
+"""Milliseconds that a function waits for a lock of another process, by attempt. Short at first: two that wait for each
+other find that out sooner than the server does. All of them together: longer than a paused process holds a lock.
+"""
 
 NOTE = 7_900
 """Bytes of a note at most; PostgreSQL takes 8,000. A longer one is not sent: wake-ups are hints."""
@@ -53,14 +55,13 @@ class Connection:
         self._fresh = self._committing = False
         self._clock, self._clock_read = 0.0, 0.0
 
-    def begin(self, *, alone: bool) -> None:
+    def begin(self, attempt: int) -> None:
         """Open a transaction with its first savepoint, and read the server's clock; one round trip."""
         self._committing = False
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
         level = "ISOLATION LEVEL REPEATABLE READ READ ONLY" if self._read_only else "ISOLATION LEVEL READ COMMITTED"
-        wait = ALONE if alone else IN_A_GROUP
-        start = f"BEGIN {level}; SET LOCAL lock_timeout = {wait}; SAVEPOINT job"
+        start = f"BEGIN {level}; SET LOCAL lock_timeout = {WAITS[attempt]}; SAVEPOINT job"
         cursor = self._connection.execute(f"{start}; {NOW}")
         cursor.set_result(-1)
         self._clock, self._clock_read = cursor.fetchall()[0][0], time.monotonic()

@@ -89,7 +89,7 @@ class Connection:
         self._connection.execute(f"PRAGMA query_only = {int(read_only)}")
         self._begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
-    def begin(self, *, alone: bool) -> None:  # noqa: ARG002 (nobody else is in the way)
+    def begin(self, attempt: int) -> None:  # noqa: ARG002 (nobody else is in the way)
         """Open a transaction."""
         self._connection.execute(self._begin)
 

@@ -159,9 +159,9 @@ class _Hand:
             self._worker.done(group, outcomes)
         self._link.close()
 
-    def _commit(self, group: list[_Job]) -> list[Any]:
+    def _commit(self, group: list[_Job], attempt: int = 0) -> list[Any]:
         try:
-            self._link.begin(alone=len(group) == 1)
+            self._link.begin(attempt)
             outcomes = [self._attempt(job) for job in group]
             self._link.commit([note for done in outcomes if isinstance(done, _Done) for note in done.notes])
         except self._link.errors as error:
@@ -183,8 +183,8 @@ class _Hand:
         return outcome
 
     def _alone(self, job: _Job, outcome: Again) -> Any:
-        for pause in PAUSES:
-            (found,) = self._commit([job])
+        for attempt, pause in enumerate(PAUSES, start=1):
+            (found,) = self._commit([job], attempt)
             if not isinstance(found, Again):
                 return found
             outcome = found

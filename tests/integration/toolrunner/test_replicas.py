@@ -23,7 +23,7 @@ from tests.support.store import place, rows
 pytestmark = pytest.mark.postgres
 
 LEASE = 0.5
-SCOPE = Scope("turn", frozenset({"tools"}), time.time() + 600)
+SCOPE = Scope("turn", frozenset({"tools"}), time.time() + 86_400)
 
 
 @pytest.fixture(autouse=True)
