@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := check
-.PHONY: help setup run test protos protos-check lock format lint types layers secrets check chaos bench
+.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench
 BIN := .venv/bin
 N ?= 1000
 SEED ?= 7
@@ -20,6 +20,9 @@ run: .venv/ready  ## Start Valor and chat with it; without settings on a sandbox
 
 test: .venv/ready-dev  ## Run all tests that need no container, with the coverage gate
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report= && scripts/coverage.sh
+
+integration: .venv/ready-dev  ## Run the tests of all stores against a PostgreSQL in a container
+	@scripts/integration.sh $(ARGS)
 
 protos: .venv/ready-dev  ## Generate the Python of the contracts
 	$(BIN)/python scripts/protos.py

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 failed=0
 for main in services/*/__main__.py services/chassis/app.py; do
     service=$(dirname "$main")
-    total=$(.venv/bin/coverage report --include="$service/*" --format=total)
+    # What speaks to PostgreSQL is tested, and measured, by `make integration`.
+    total=$(.venv/bin/coverage report --include="$service/*" --omit="services/chassis/postgres*" --format=total)
     printf '%-22s %3s %%\n' "$service" "$total"
     [ "$total" -ge 90 ] || failed=1
 done

@@ -1,10 +1,11 @@
 """Settings come from the environment, once, typed and frozen; what is wrong is one sentence that names it."""
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -38,6 +39,9 @@ class ProcessSettings(BaseSettings):
     data: Path = Field(default=Path("data"), validation_alias=shared("VALOR_DATA"))
     """The data folder; every service keeps its own file in it."""
 
+    database_url: SecretStr = Field(default=SecretStr(""), validation_alias=shared("VALOR_DATABASE"))
+    """postgresql://… of the server that keeps the tables, one schema a service; empty: SQLite in the data folder."""
+
     token: SecretStr = Field(validation_alias=shared("VALOR_TOKEN"), min_length=16)
     """The run's secret: whoever calls a service on loopback shows it."""
 
@@ -54,6 +58,26 @@ class ProcessSettings(BaseSettings):
 
     stop_with_parent: bool = Field(default=False, validation_alias=shared("VALOR_STOP_WITH_PARENT"))
     """Stop at the end of standard input, so that no process outlives the one that started it."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _url(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("the URL of a database begins with postgresql://")
+        return value
+
+    def database(self, name: str) -> "Place":
+        """Where a service keeps its tables."""
+        return Place(self.data / f"{name}.db", self.database_url.get_secret_value(), name.replace("-", "_"))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where tables are: in a file, or with a URL in a schema on that server."""
+
+    file: Path
+    url: str = field(default="", repr=False)
+    schema: str = ""
 
 
 def load(kind: type[S]) -> S:

@@ -1,41 +1,59 @@
-"""A thread with an SQLite connection: it runs transaction functions and commits those that wait together as one.
+"""A thread with a connection: it runs transaction functions and commits those that wait together as one.
 
-A commit with synchronous=FULL costs a disk sync; one sync for all who wait is what makes that affordable.
+A commit costs a disk sync; one sync for all who wait is what makes that affordable. Where other processes change the
+same tables, a function that would have to wait for one of them is set aside, so that its group goes on, and runs again
+alone.
 """
 
 import asyncio
 import queue
-import sqlite3
+import random
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from services.chassis.errors import Unavailable
+from services.chassis.link import Again, Link, Note, Row, Tell, refusal
+
+__all__ = ["Row", "Transaction", "Worker"]
 
 T = TypeVar("T")
-Row = sqlite3.Row
-Tell = Callable[[str, str], None]
 
-GROUP = 256
-"""Functions in one commit at most, so that the first of them does not wait for long."""
+PAUSES = (0.005, 0.02, 0.05, 0.1, 0.2)
+"""Seconds at most between the attempts of a function that others are in the way of; after the last it is refused."""
 
 
 class Transaction:
     """What a transaction function works with. Parameters are named: `tx.one("… WHERE id = :id", id=7)`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.notes: list[tuple[str, str]] = []
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.notes: list[Note] = []
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]:
+        """Which SQL is understood, for the few statements that differ."""
+        return self._link.dialect
+
+    @property
+    def for_update(self) -> str:
+        """Behind a SELECT: no other process changes these rows until the commit."""
+        return " FOR UPDATE" if self.dialect == "postgresql" else ""
+
+    @property
+    def skip_locked(self) -> str:
+        """Behind a SELECT: the same, without those rows that another process is changing."""
+        return " FOR UPDATE SKIP LOCKED" if self.dialect == "postgresql" else ""
 
     def all(self, sql: str, **parameters: Any) -> list[Row]:
         """Every row."""
-        return self._connection.execute(sql, parameters).fetchall()
+        return self._link.execute(sql, parameters).fetchall()
 
     def one(self, sql: str, **parameters: Any) -> Row | None:
         """The first row, or None."""
-        rows = self._connection.execute(sql, parameters).fetchall()
+        rows = self.all(sql, **parameters)
         return rows[0] if rows else None
 
     def value(self, sql: str, **parameters: Any) -> Any:
@@ -45,10 +63,21 @@ class Transaction:
 
     def run(self, sql: str, **parameters: Any) -> int:
         """Execute; the number of rows it changed."""
-        return self._connection.execute(sql, parameters).rowcount
+        return self._link.execute(sql, parameters).rowcount
+
+    def lock(self, key: str) -> None:
+        """Until the commit, no other process is past the same line with this key.
+
+        For what is checked first and then acted upon, where no unique index and no row could say no.
+        """
+        self._link.lock(key)
+
+    def time(self) -> float:
+        """Epoch seconds by the store's clock, the same for all processes: what leases are measured by."""
+        return self._link.time()
 
     def notify(self, topic: str, payload: object = "") -> None:
-        """Wake those who listen to `topic`, after the commit."""
+        """Wake those who listen to `topic`, in all processes, after the commit. Ids only: a note is short."""
         self.notes.append((topic, str(payload)))
 
 
@@ -59,22 +88,21 @@ class _Job(NamedTuple):
 
 class _Done(NamedTuple):
     result: Any
-    notes: list[tuple[str, str]]
+    notes: list[Note]
 
 
 class Worker:
-    """Runs functions in its thread, one after another; the event loop never waits for the disk."""
+    """Runs functions in a thread a connection, one after another; the event loop never waits for the store."""
 
-    def __init__(self, path: Path, *, read_only: bool = False, tell: Tell = lambda _topic, _payload: None) -> None:
-        # The loop and this thread hand the interpreter to each other many times per message.
+    def __init__(self, links: Sequence[Link], name: str, *, tell: Tell = lambda _topic, _payload: None) -> None:
+        # The loop and these threads hand the interpreter to each other many times per message.
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.001))
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._read_only, self._tell = read_only, tell
-        self._connection = connect(path)
-        self._connection.execute(f"PRAGMA query_only = {int(read_only)}")
-        self._thread = threading.Thread(target=self._work, name=f"{path.stem}-{'read' if read_only else 'write'}")
-        self._thread.start()
+        self._tell = tell
+        self._threads = [threading.Thread(target=_Hand(self, link).work, name=name) for link in links]
+        for thread in self._threads:
+            thread.start()
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` and wait until it is committed; its result. What it notified is told even if nobody waits."""
@@ -84,49 +112,25 @@ class Worker:
 
     async def close(self) -> None:
         """Finish what is queued, then stop."""
-        self._jobs.put(None)
-        await asyncio.to_thread(self._thread.join)
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
 
-    def _work(self) -> None:
-        while (group := self._next_group()) is not None:
-            outcomes = self._commit(group)
-            self._loop.call_soon_threadsafe(self._settle, group, outcomes)
-        self._connection.close()
-
-    def _next_group(self) -> list[_Job] | None:
+    def next_group(self, size: int) -> list[_Job] | None:
+        """Wait for something to do; None: the end."""
         group: list[_Job] = []
         while (job := self._jobs.get()) is not None:
             group.append(job)
-            if len(group) == GROUP or self._jobs.empty():
+            if len(group) == size or self._jobs.empty():
                 return group
         if group:
             self._jobs.put(None)
         return group or None
 
-    def _commit(self, group: list[_Job]) -> list[Any]:
-        try:
-            self._connection.execute("BEGIN" if self._read_only else "BEGIN IMMEDIATE")
-            outcomes = [self._attempt(job) for job in group]
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            return [_refusal(error)] * len(group)
-        return outcomes
-
-    def _attempt(self, job: _Job) -> Any:
-        """Result and notes, or the exception of a function whose own changes were taken back."""
-        transaction = Transaction(self._connection)
-        self._connection.execute("SAVEPOINT job")
-        try:
-            outcome: Any = _Done(job.work(transaction), transaction.notes)
-        except Exception as error:  # it belongs to the caller, who gets it
-            if not self._connection.in_transaction:  # SQLite took the whole group back, as it does when the disk fails
-                raise sqlite3.OperationalError(str(error)) from error
-            self._connection.execute("ROLLBACK TO job")
-            outcome = _refusal(error) if _is_of_the_disk(error) else error
-        self._connection.execute("RELEASE job")
-        return outcome
+    def done(self, group: list[_Job], outcomes: list[Any]) -> None:
+        """A thread has carried out a group."""
+        self._loop.call_soon_threadsafe(self._settle, group, outcomes)
 
     def _settle(self, group: list[_Job], outcomes: list[Any]) -> None:
         for job, outcome in zip(group, outcomes, strict=True):
@@ -140,18 +144,49 @@ class Worker:
             self._tell(topic, payload)
 
 
-def _is_of_the_disk(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+class _Hand:
+    """One thread with its connection."""
 
+    def __init__(self, worker: Worker, link: Link) -> None:
+        self._worker, self._link = worker, link
 
-def _refusal(error: Exception) -> Unavailable:
-    return Unavailable(f"The database refused: {error}.", reason="DATABASE_REFUSED")
+    def work(self) -> None:
+        while (group := self._worker.next_group(self._link.group)) is not None:
+            outcomes = [
+                self._alone(job, outcome) if isinstance(outcome, Again) else outcome
+                for job, outcome in zip(group, self._commit(group), strict=True)
+            ]
+            self._worker.done(group, outcomes)
+        self._link.close()
 
+    def _commit(self, group: list[_Job], attempt: int = 0) -> list[Any]:
+        try:
+            self._link.begin(attempt)
+            outcomes = [self._attempt(job) for job in group]
+            self._link.commit([note for done in outcomes if isinstance(done, _Done) for note in done.notes])
+        except self._link.errors as error:
+            self._link.rollback()
+            verdict = self._link.verdict(error)
+            return [verdict if isinstance(verdict, Again | Unavailable) else refusal(error)] * len(group)
+        return outcomes
 
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection as all of ours are: WAL, every commit on disk, foreign keys enforced."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.row_factory = Row
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
+    def _attempt(self, job: _Job) -> Any:
+        """Result and notes, or the exception of a function whose own changes were taken back."""
+        transaction = Transaction(self._link)
+        self._link.savepoint()
+        try:
+            outcome: Any = _Done(job.work(transaction), transaction.notes)
+        except Exception as error:  # noqa: BLE001 (it belongs to the caller, who gets it)
+            self._link.undo(error)
+            outcome = self._link.verdict(error)
+        self._link.release()
+        return outcome
+
+    def _alone(self, job: _Job, outcome: Again) -> Any:
+        for attempt, pause in enumerate(PAUSES, start=1):
+            (found,) = self._commit([job], attempt)
+            if not isinstance(found, Again):
+                return found
+            outcome = found
+            time.sleep(pause * random.random())  # noqa: S311 (two that are in each other's way must not keep step)
+        return outcome.error

@@ -11,6 +11,7 @@ from services.chassis.health import Health
 from services.chassis.server import Service
 from services.pipeline import migrations
 from services.pipeline.adapters.agent import GrpcAgent
+from services.pipeline.adapters.fleeting import Relay
 from services.pipeline.adapters.markdown import MarkdownRenderer
 from services.pipeline.adapters.people import GrpcPeople
 from services.pipeline.adapters.store import SqlStore
@@ -28,13 +29,16 @@ from services.pipeline.submit import Submit
 GRACE = 3.0
 """Seconds that running turns get at the end; the rest goes on from its checkpoints at the next start."""
 
+LEASE, BEAT = 0.8, 0.1
+"""The length of a lease, and the time between two signs of life, as parts of the time that a takeover may take."""
+
 
 @asynccontextmanager
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
     token = settings.token.get_secret_value()
     async with (
-        Database.open(settings.data / "pipeline.db", migrations) as database,
+        Database.open(settings.database("pipeline"), migrations) as database,
         client.connect(settings.agent_address, token, retries=False) as agent,
         client.connect(settings.people_address, token) as people,
         _house(settings, database, agent, people) as (offer, leave),
@@ -50,7 +54,7 @@ async def _house(
     settings: Settings, database: Database, to_agent: Caller, to_people: Caller
 ) -> AsyncIterator[tuple[Service, Callable[[], Awaitable[None]]]]:
     burst = max(1, int(settings.rate_per_minute))
-    store = SqlStore(database, Pace(settings.rate_per_minute, burst))
+    store = SqlStore(database, Pace(settings.rate_per_minute, burst), lease=settings.lease_seconds * LEASE)
     agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
     people, renderer, followers = GrpcPeople(to_people), MarkdownRenderer(), Followers(store)
     stage = Stage(followers, store, renderer)
@@ -69,8 +73,13 @@ async def _house(
     database.listen("revoked", dispatcher.revoke)
     database.listen("parts", followers.look_at)
     await store.reclaim()
+    work = [stage.play(), dispatcher.poll(), dispatcher.claim()]
+    if database.shared:
+        followers.elsewhere = Relay(database, followers.show_here).send
+        database.catch_up(followers.look_at_all)
+        work.append(dispatcher.beat(settings.lease_seconds * BEAT))
     async with asyncio.TaskGroup() as tasks:
-        loops = [tasks.create_task(loop) for loop in (stage.play(), dispatcher.poll(), dispatcher.claim())]
+        loops = [tasks.create_task(loop) for loop in work]
         submit = Submit(store, people, renderer, settings.listed())
 
         async def leave() -> None:

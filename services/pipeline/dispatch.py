@@ -54,6 +54,21 @@ class Dispatcher:
                     del self._lanes[lane]
                 await self._begin(lanes, room)
 
+    async def beat(self, every: float) -> None:
+        """Hold the leases of all runs, and take over what lost its own, until cancelled: for one replica of several."""
+        while True:
+            await asyncio.sleep(every)
+            running = set(self._tasks)
+            try:
+                lost = running - await self._turns.keep()
+                await self._turns.reclaim()
+            except Unavailable as error:
+                log.error("beat_failed", cause=error.message)
+                continue
+            for run in lost & self._tasks.keys():
+                log.warning("lease_lost", run=run)
+                self.revoke(run)
+
     async def poll(self) -> None:
         """Look at all lanes every now and then, and measure, until cancelled."""
         while True:

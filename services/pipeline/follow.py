@@ -1,7 +1,7 @@
 """Hands a channel what it has to send: what is due by state, and fleeting events in between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -29,6 +29,8 @@ class Followers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.elsewhere: Callable[[Preview | Typing], None] = lambda _: None
+        """Shows something fleeting where another replica is followed."""
         self._followers: dict[str, _Follower] = {}
         self._closed = False
 
@@ -65,11 +67,22 @@ class Followers:
         if follower is not None:
             follower.look_at(lane)
 
+    def look_at_all(self) -> None:
+        """Something may be due anywhere."""
+        for follower in self._followers.values():
+            follower.look_at_all()
+
     def show(self, event: Preview | Typing) -> None:
         """Show something fleeting; dropped where nobody follows."""
+        if not self.show_here(event):
+            self.elsewhere(event)
+
+    def show_here(self, event: Preview | Typing) -> bool:
+        """Show something fleeting that this replica or another one has; False where nobody follows."""
         follower = self._followers.get(_name(event.account))
         if follower is not None:
             follower.show(event)
+        return follower is not None
 
 
 class _Follower:
@@ -90,6 +103,10 @@ class _Follower:
 
     def look_at(self, lane: str) -> None:
         self._lanes[lane] = None
+        self._wake.set()
+
+    def look_at_all(self) -> None:
+        self._look_again = 0.0
         self._wake.set()
 
     def show(self, event: Preview | Typing) -> None:

@@ -86,11 +86,18 @@ class Messages(Protocol):
         """A message of this chat was written by us."""
 
 
-class Turns(Protocol):
-    """The life of turns. Writes of a runner show its fence and raise LostOwnership where that is outdated."""
+class Leases(Protocol):
+    """Which turns this process runs, where it is not the only one."""
+
+    async def keep(self) -> set[str]:
+        """Hold the leases of this process; the runs that are still its own."""
 
     async def reclaim(self) -> int:
-        """Hand over whatever runs: called at start by the only owner of the file. How many turns that were."""
+        """Hand over what has lost its lease; at the start, on a store of our own, whatever runs. How many turns."""
+
+
+class Turns(Leases, Protocol):
+    """The life of turns. Writes of a runner show its fence and raise LostOwnership where that is outdated."""
 
     async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
         """Begin the oldest claimable turns, one a lane at most; of the given lanes, or of all."""

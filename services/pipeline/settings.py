@@ -29,6 +29,9 @@ class Settings(ProcessSettings):
     turn_seconds: float = Field(600.0, gt=0, allow_inf_nan=False)
     """How long one turn may take, all attempts together."""
 
+    lease_seconds: float = Field(10.0, ge=0.3, allow_inf_nan=False)
+    """Within this time the turns of a replica that died go on at another."""
+
     @field_validator("groups")
     @classmethod
     def _groups(cls, value: str) -> str:

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager, suppress
 from services.chassis import app, client, logs
 from services.chassis.client import Caller
 from services.chassis.database import Database
+from services.chassis.errors import LostOwnership
 from services.chassis.health import Health
 from services.telegram import migrations
 from services.telegram.adapters.account import Account, connected
 from services.telegram.adapters.intake import Intake
+from services.telegram.adapters.lease import SqlLease
 from services.telegram.adapters.pipeline import GrpcPipeline
 from services.telegram.adapters.sender import TelegramSender
 from services.telegram.adapters.store import SqlStore
@@ -19,6 +21,7 @@ from services.telegram.deliver import Deliverer
 from services.telegram.inbox import Inbox
 from services.telegram.metrics import CONNECTED
 from services.telegram.model import Away, LoggedOut
+from services.telegram.ownership import Ownership
 from services.telegram.pace import Pace
 from services.telegram.receive import Receiver
 from services.telegram.settings import Settings
@@ -40,13 +43,16 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Hold the account until the block ends; telegram serves no calls, so the address is Telegram's."""
     bot_id = settings.bot_token.get_secret_value().partition(":")[0]
     async with (
-        Database.open(settings.data / f"telegram-{bot_id}.db", migrations) as database,
+        Database.open(settings.database(f"telegram-{bot_id}"), migrations) as database,
         client.connect(settings.pipeline_address, settings.token.get_secret_value()) as caller,
         asyncio.TaskGroup() as tasks,
     ):
         online, stop = Switch(health), asyncio.Event()
         await online.turn(on=False)
-        life = tasks.create_task(_live(settings, SqlStore(database), caller, online, stop))
+        lease = SqlLease(database)
+        ownership = Ownership(lease, alone=not database.shared)
+        store = SqlStore(database, lease)
+        life = tasks.create_task(_live(settings, store, caller, ownership=ownership, online=online, stop=stop))
         yield settings.server or "Telegram"
         stop.set()
         if not online.on:
@@ -66,14 +72,18 @@ class Switch:
         await self._health.set(NAME, serving=on)
 
 
-async def _live(settings: Settings, store: SqlStore, caller: Caller, online: Switch, stop: asyncio.Event) -> None:
-    """One login after another, until told to stop."""
+async def _live(
+    settings: Settings, store: SqlStore, caller: Caller, *, ownership: Ownership, online: Switch, stop: asyncio.Event
+) -> None:
+    """One login after another, each while the account is ours, until told to stop."""
     while not stop.is_set():
         intake = Intake(store)
         try:
-            async with connected(settings, store, intake) as account:
+            async with ownership.held(), connected(settings, store, intake, ownership.check) as account:
                 log.info("logged_in", account=account.account_id)
                 await _serve(account, store, caller, intake, online, stop=stop)
+        except* LostOwnership:
+            log.error("lease_lost")
         except* LoggedOut as lost:
             log.error("logged_out", cause=str(lost.exceptions[0]))
             await store.save_session(None)

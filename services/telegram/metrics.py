@@ -17,3 +17,5 @@ CALL_SECONDS = Histogram(
 FLOOD_WAIT = Gauge("telegram_flood_wait_seconds", "The longest flood wait that is not over.")
 DELIVERED = Counter("telegram_delivered_parts", "Parts delivered, by kind and outcome.", ["kind", "outcome"])
 DROPPED = Counter("telegram_dropped_frames", "Fleeting frames that were dropped to make room.")
+
+OWNER = Gauge("telegram_owner", "1 in the process that speaks for the account, 0 in a standby.")

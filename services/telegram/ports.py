@@ -35,6 +35,19 @@ class Sender(Protocol):
         """Show something fleeting."""
 
 
+class Lease(Protocol):
+    """Who speaks for the account. Raises Unavailable."""
+
+    async def take(self, seconds: float) -> bool:
+        """Become the owner for so long, where nobody else is."""
+
+    async def renew(self, seconds: float) -> bool:
+        """Stay the owner for so long from now on; False where somebody else is."""
+
+    async def give_up(self) -> None:
+        """Let the next one in at once."""
+
+
 class Store(Protocol):
     """The account's tables."""
 

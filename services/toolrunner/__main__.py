@@ -19,7 +19,7 @@ from services.toolrunner.settings import Settings
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
     async with (
-        Database.open(settings.data / "toolrunner.db", migrations) as database,
+        Database.open(settings.database("toolrunner"), migrations) as database,
         MontySandbox.open(settings.workers) as sandbox,
     ):
         library, ledger = Library(database, settings.documents()), SqlLedger(database)

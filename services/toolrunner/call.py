@@ -11,13 +11,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.chassis import logs
-from services.chassis.errors import ValorError
+from services.chassis.errors import Unavailable, ValorError
 from services.toolrunner import metrics
-from services.toolrunner.model import LOST, Call, Category, Key, Outcome, Scope, ToolFailed, args_hash, shown
+from services.toolrunner.model import ELSEWHERE, LOST, Call, Category, Key, Outcome, Scope, ToolFailed, args_hash, shown
 from services.toolrunner.ports import Ledger
 from services.toolrunner.registry import Catalogue, Tool
 
 log = logs.get()
+
+BEAT = 3.0
+"""Seconds between two signs of life of the calls that run."""
+
+LOOK = 0.1
+"""Seconds between two looks at a call that another process runs."""
 
 
 @dataclass
@@ -45,9 +51,11 @@ class Calls:
         """
         if lost := await self._ledger.lose_all():
             log.warning("calls_left_behind", calls=lost)
+        beat = asyncio.create_task(self._beat())
         try:
             yield self
         finally:
+            beat.cancel()
             tasks = [running.task for running in self._running.values()]
             for task in tasks:
                 task.cancel()
@@ -95,19 +103,36 @@ class Calls:
             if not running.callers:
                 running.task.cancel()
 
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT)
+            if self._running:
+                try:
+                    await self._ledger.keep()
+                except Unavailable as error:
+                    log.error("keep_failed", cause=error.message)
+
     async def _once(self, call: Call, tool: Tool, arguments: str) -> Outcome:
-        async with self._places:
-            earlier = await self._ledger.begin(call, side_effects=tool.side_effects, now=self._clock())
-            if earlier is not None:
-                metrics.REPEATS.labels("unknown" if earlier is LOST else "replayed").inc()
-                return earlier
-            try:
-                outcome = await self._measured(tool, arguments)
-            except asyncio.CancelledError:
-                await self._ledger.lose(call.key)
-                raise
-            await self._ledger.end(call.key, outcome, self._clock())
-            return outcome
+        while True:
+            async with self._places:
+                outcome = await self._begin(call, tool, arguments)
+            if outcome is not ELSEWHERE:
+                return outcome
+            await asyncio.sleep(LOOK)
+
+    async def _begin(self, call: Call, tool: Tool, arguments: str) -> Outcome:
+        earlier = await self._ledger.begin(call, side_effects=tool.side_effects, now=self._clock())
+        if earlier is not None:
+            kinds = {id(LOST): "unknown", id(ELSEWHERE): "joined"}
+            metrics.REPEATS.labels(kinds.get(id(earlier), "replayed")).inc()
+            return earlier
+        try:
+            outcome = await self._measured(tool, arguments)
+        except asyncio.CancelledError:
+            await self._ledger.lose(call.key)
+            raise
+        await self._ledger.end(call.key, outcome, self._clock())
+        return outcome
 
     async def _measured(self, tool: Tool, arguments: str) -> Outcome:
         result = "cancelled"

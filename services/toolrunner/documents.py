@@ -35,7 +35,6 @@ def sections(text: str) -> list[Section]:
     return [section for section in cut if section.heading or section.body]
 
 
-def match(question: str) -> str:
-    """The FTS5 expression for any of the words; each is a quoted prefix, never syntax. Empty where there is no word."""
-    words = list(dict.fromkeys(WORD.findall(question.lower())))[:MAX_WORDS]
-    return " OR ".join(f'"{word}"*' for word in words)
+def words(question: str) -> list[str]:
+    """The words to look for, each once."""
+    return list(dict.fromkeys(WORD.findall(question.lower())))[:MAX_WORDS]

@@ -52,6 +52,8 @@ LOST = Outcome(
     Category.OUTCOME_UNKNOWN,
 )
 
+ELSEWHERE = Outcome("Another process runs this call right now.")
+
 
 @dataclass(frozen=True)
 class Scope:

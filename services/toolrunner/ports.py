@@ -9,7 +9,7 @@ class Ledger(Protocol):
     """What is known of calls. Every method is one transaction, on disk when it returns."""
 
     async def begin(self, call: Call, *, side_effects: bool, now: float) -> Outcome | None:
-        """Note that a call starts, and return None; or what a repeat of it is told instead.
+        """Note that a call starts, and return None; or what a repeat of it is told instead. ELSEWHERE: ask again.
 
         Raises:
             WrongState: Another call was made under this key.
@@ -22,7 +22,10 @@ class Ledger(Protocol):
         """Note that nobody will see how a started call ends."""
 
     async def lose_all(self) -> int:
-        """The same for every started call: their process died. How many there were."""
+        """The same for every started call whose process died. How many there were."""
+
+    async def keep(self) -> None:
+        """Tell other processes that the calls of this one still run: every few seconds."""
 
     async def newest(self, turn_id: str, before: int | None, limit: int) -> list[Record]:
         """Calls whose row id is less than `before`, newest first; of all turns where the turn is empty."""

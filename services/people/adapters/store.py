@@ -25,9 +25,10 @@ class SqlStore:
         """Note a pairing code. False: the identity holds a valid one from another request."""
 
         def change(tx: Transaction) -> bool:
-            person_id = _known(tx, identity).person_id
+            person_id = int(_known(tx, identity).person_id)
+            tx.lock(f"pairing {person_id}")
             valid = tx.one(
-                "SELECT request_id FROM pairings WHERE person_id = :person AND expire_time > :now AND NOT used",
+                "SELECT request_id FROM pairings WHERE person_id = :person AND expire_time > :now AND used = 0",
                 person=person_id,
                 now=time.time(),
             )
@@ -60,7 +61,7 @@ class SqlStore:
 
         def change(tx: Transaction) -> tuple[Identity, Person] | None:
             person_id = tx.value(
-                "UPDATE pairings SET used = 1 WHERE code_hash = :code AND expire_time > :now AND NOT used"
+                "UPDATE pairings SET used = 1 WHERE code_hash = :code AND expire_time > :now AND used = 0"
                 " RETURNING person_id",
                 code=code_hash,
                 now=now,

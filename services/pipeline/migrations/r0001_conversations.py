@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from services.chassis.fulltext import WORDS_OF
 from services.chassis.migrate import KEY
 
 revision = "0001"
@@ -62,6 +63,14 @@ def _chat_history() -> None:
     op.create_index(
         "chat_history_lane", "chat_history", ["channel", "account_id", "chat_id", "topic_id", "order_key", "direction"]
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(WORDS_OF)
+        op.create_index("chat_words", "chat_history", [sa.text("words_of(message)")], postgresql_using="gin")
+    else:
+        _chat_words()
+
+
+def _chat_words() -> None:
     op.execute("CREATE VIRTUAL TABLE chat_words USING fts5(message, content='chat_history', content_rowid='id')")
     for name, event, old, new in (
         ("insert", "INSERT", False, True),

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -65,8 +65,9 @@ async def connected(
     settings: Settings,
     store: SqlStore,
     intake: Intake,
+    check: Callable[[], None],
 ) -> AsyncIterator[Account]:
-    """A logged-in account; the connection is closed at the end of the block.
+    """A logged-in account; the connection is closed at the end of the block. `check` before every byte.
 
     Raises:
         SettingsError: Telegram refuses the token or the application.
@@ -80,6 +81,7 @@ async def connected(
         settings.api_hash.get_secret_value(),
         on_updates=intake.updates,
         on_reconnect=intake.lose,
+        check=check,
     )
     try:
         yield Account(client, await _log_in(client, session, settings, store))

@@ -9,6 +9,7 @@
 - `_sender.send`: one try of a call. Telethon's own way sleeps 2 s after every fault of the server's, whatever is set.
 - `_sender._start_reconnect`, `_sender._pending_state`: Telethon makes the calls that were under way again on the next
   connection, even those that we gave up long ago. Who called has to look first, so calls end with their connection.
+- `Connection._send`: the last line before the wire, where a process that may not speak for the account is stopped.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from typing import Any
 from telethon import TelegramClient, errors, functions
 from telethon.crypto import rsa
 from telethon.errors.rpcerrorlist import rpc_errors_dict
+from telethon.network import ConnectionTcpFull
 from telethon.tl.alltlobjects import LAYER
 
 from services.chassis import logs
@@ -59,11 +61,13 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
         *,
         on_updates: Callable[[Any], Awaitable[None]],
         on_reconnect: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(
             session,
             api_id,
             api_hash,
+            connection=_guarded(check),
             connection_retries=None,
             retry_delay=1,
             request_retries=1,
@@ -154,6 +158,21 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
             await self.ask(functions.InvokeWithLayerRequest(LAYER, self._init_request))
         except (Away, FloodWait, Refused, LoggedOut) as error:
             log.warning("reconnect_unanswered", cause=str(error))
+
+
+def _guarded(check: Callable[[], None]) -> type[ConnectionTcpFull]:
+    """A connection that asks before it is made, and before every packet."""
+
+    class Guarded(ConnectionTcpFull):  # type: ignore[misc] # Telethon is untyped
+        async def connect(self, *args: Any, **options: Any) -> None:
+            check()
+            await super().connect(*args, **options)
+
+        def _send(self, data: bytes) -> None:
+            check()
+            super()._send(data)
+
+    return Guarded
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.chassis.database import Database
 from services.chassis.writer import Transaction
+from services.telegram.adapters.lease import SqlLease
 from services.telegram.metrics import BURIED
 from services.telegram.model import ACCOUNT_BOX, Cursor, Poison, Slice
 
@@ -24,10 +25,11 @@ class SavedSession:
 
 
 class SqlStore:
-    """`ports.Store` on SQL, and what the Telethon session keeps."""
+    """`ports.Store` on SQL, and what the Telethon session keeps. With a lease, only its owner moves the cursor."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lease: SqlLease | None = None) -> None:
         self._database = database
+        self._check = lease.check if lease is not None else _anybody
 
     async def session(self) -> SavedSession | None:
         """The login that was saved, if any."""
@@ -39,6 +41,7 @@ class SqlStore:
         """Keep a login, or forget it: it is worth nothing any more."""
 
         def change(tx: Transaction) -> None:
+            self._check(tx)
             tx.run("DELETE FROM session")
             if session is not None:
                 tx.run(
@@ -74,6 +77,7 @@ class SqlStore:
 
     async def _advance(self, box: int, cursor: Cursor, slice_: Slice) -> None:
         def change(tx: Transaction) -> None:
+            self._check(tx)
             now = time.time()
             tx.run(
                 "INSERT INTO cursor (box, pts, qts, date) VALUES (:box, :pts, :qts, :date)"
@@ -149,3 +153,7 @@ class SqlStore:
                 )
 
         await self._database.write(change)
+
+
+def _anybody(_: Transaction) -> None:
+    """Nobody else is there."""

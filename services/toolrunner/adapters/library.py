@@ -4,28 +4,28 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from services.chassis import logs
+from services.chassis import fulltext, logs
 from services.chassis.database import Database
 from services.chassis.writer import Transaction
 from services.toolrunner.adapters import folder
-from services.toolrunner.documents import Section, match, sections
+from services.toolrunner.documents import Section, sections, words
 from services.toolrunner.model import Passage
 
 log = logs.get()
 
 
 class Library:
-    """The knowledge of `ports.Knowledge` on SQLite's FTS5."""
+    """The knowledge of `ports.Knowledge` on the store's full text."""
 
     def __init__(self, database: Database, path: Path) -> None:
         self._database, self._path = database, path
         self._one_at_a_time = asyncio.Lock()
 
     async def search(self, query: str, limit: int) -> list[Passage]:
-        """The best passages by bm25, best first."""
+        """The best passages, best first."""
         await self.refresh()
-        words = match(query)
-        return await self._database.read(partial(_search, words=words, limit=limit)) if words else []
+        found = words(query)
+        return await self._database.read(partial(_search, words=found, limit=limit)) if found else []
 
     async def count(self) -> int:
         """How many documents are indexed."""
@@ -63,6 +63,7 @@ def _forget(tx: Transaction, *, name: str) -> None:
 
 
 def _replace(tx: Transaction, *, name: str, version: str, found: list[Section]) -> None:
+    tx.lock(f"document {name}")
     _forget(tx, name=name)
     tx.run("INSERT INTO documents (name, version) VALUES (:name, :version)", name=name, version=version)
     for section in found:
@@ -74,12 +75,17 @@ def _replace(tx: Transaction, *, name: str, version: str, found: list[Section]) 
         )
 
 
-def _search(tx: Transaction, *, words: str, limit: int) -> list[Passage]:
-    rows = tx.all(
-        # A word in a heading says more than one in the text.
-        "SELECT document, heading, snippet(sections, 2, '', '', '…', 48) AS snippet FROM sections"
-        " WHERE sections MATCH :words ORDER BY bm25(sections, 0, 5, 1) LIMIT :limit",
-        words=words,
-        limit=limit,
-    )
+_SEARCH = {
+    # A word in a heading says more than one in the text.
+    "sqlite": "SELECT document, heading, snippet(sections, 2, '', '', '…', 48) AS snippet FROM sections"
+    " WHERE sections MATCH :match ORDER BY bm25(sections, 0, 5, 1) LIMIT :limit",
+    "postgresql": "SELECT document, heading, ts_headline('simple', body, query,"
+    ' \'StartSel="", StopSel="", MaxWords=48, MinWords=24\') AS snippet'
+    " FROM sections, to_tsquery('simple', :match) AS query WHERE words @@ query"
+    " ORDER BY ts_rank(words, query, 1) DESC, id LIMIT :limit",
+}
+
+
+def _search(tx: Transaction, *, words: list[str], limit: int) -> list[Passage]:
+    rows = tx.all(_SEARCH[tx.dialect], match=fulltext.any_of(words, tx.dialect), limit=limit)
     return [Passage(row["document"], row["heading"], row["snippet"]) for row in rows]

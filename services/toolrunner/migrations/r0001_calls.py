@@ -2,7 +2,9 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
+from services.chassis.fulltext import WORDS_OF
 from services.chassis.migrate import KEY
 
 revision = "0001"
@@ -32,7 +34,27 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("version", sa.Text, nullable=False),
     )
-    op.execute(
-        "CREATE VIRTUAL TABLE sections"
-        " USING fts5(document UNINDEXED, heading, body, tokenize = 'unicode61 remove_diacritics 2')"
+    if op.get_bind().dialect.name == "postgresql":
+        _sections()
+    else:
+        op.execute(
+            "CREATE VIRTUAL TABLE sections"
+            " USING fts5(document UNINDEXED, heading, body, tokenize = 'unicode61 remove_diacritics 2')"
+        )
+
+
+def _sections() -> None:
+    op.execute(WORDS_OF)
+    op.create_table(
+        "sections",
+        sa.Column("id", KEY, primary_key=True),
+        sa.Column("document", sa.Text, nullable=False, index=True),
+        sa.Column("heading", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column(
+            "words",
+            TSVECTOR,
+            sa.Computed("setweight(words_of(heading), 'A') || setweight(words_of(body), 'B')", persisted=True),
+        ),
     )
+    op.create_index("sections_words", "sections", ["words"], postgresql_using="gin")

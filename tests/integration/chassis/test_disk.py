@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.sqlite
+
 FULL = """
 import asyncio, json, resource, sys
 from pathlib import Path

@@ -140,6 +140,7 @@ def test_a_port_that_is_taken_ends_the_process_with_a_sentence(
         assert _complaint(capsys) == f"Cannot listen on {address}: the address is taken or not ours."
 
 
+@pytest.mark.sqlite
 def test_a_data_folder_that_cannot_be_written_ends_the_process_with_a_sentence(
     environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_data_folder_that_cannot_be_written_ends_the_process_with_a_sentence(
     assert _complaint(capsys).startswith("VALOR_DATA is wrong: ")
 
 
+@pytest.mark.sqlite
 async def test_a_second_owner_of_the_data_ends_with_a_sentence(environment: dict[str, str], tmp_path: Path) -> None:
     async with Database.open(tmp_path / "people.db", migrations):
         code, [sentence] = await _run(environment, wait_for="")

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import sqlite3
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,6 +19,7 @@ from services.people import __main__ as people_main
 from services.people.settings import Settings as PeopleSettings
 from services.pipeline import __main__ as pipeline_main
 from services.pipeline.settings import Settings
+from tests.support import store
 from tests.support.process import TOKEN
 from tests.support.scripted_agent import ScriptedAgent
 from valor.common.v1 import common_pb2 as common
@@ -286,6 +286,7 @@ class House:
     def settings_of(self, data: Path, listen: str = "127.0.0.1:0") -> Settings:
         """The settings of a pipeline beside these neighbours."""
         usual = {"agent_address": self.agents.address, "groups": f"{GROUP},{BASIC_GROUP}", "rate_per_minute": 10_000}
+        usual["lease_seconds"] = 5.0
         values = {**usual, **self.settings}
         return Settings(
             data=data, token=TOKEN, scope_key=KEY, listen=listen, people_address=self.people.address, **values
@@ -340,22 +341,16 @@ class House:
             await caller.call(stub.ApprovePairing, people_pb.ApprovePairingRequest(code=code), timeout=5)
 
     def rows(self, query: str, *values: Any) -> list[Any]:
-        """What the database file holds."""
+        """What the tables hold."""
         return rows(self.data, query, *values)
 
 
 def rows(data: Path, query: str, *values: Any) -> list[Any]:
-    """What a pipeline's database file holds."""
-    connection = sqlite3.connect(data / "pipeline.db")
-    try:
-        return [row[0] if len(row) == 1 else tuple(row) for row in connection.execute(query, values)]
-    finally:
-        connection.close()
+    """What a pipeline's tables hold."""
+    return store.rows(store.place(data, "pipeline"), query, *values)
 
 
 _RULES = {
-    "integrity": "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check != 'ok'",
-    "a key without its row": "SELECT * FROM pragma_foreign_key_check",
     "two running in a lane": "SELECT lane FROM turns WHERE state = 'running' GROUP BY lane HAVING COUNT(*) > 1",
     "done without receipts": "SELECT id FROM turns t WHERE state = 'done' AND (NOT EXISTS (SELECT 1 FROM parts p"
     " WHERE p.turn_id = COALESCE(t.answered_by, t.id) AND kind = 'text') OR EXISTS (SELECT 1 FROM parts p"
@@ -374,13 +369,20 @@ _RULES = {
     "a question without a turn": "SELECT id FROM chat_history h WHERE direction = 'in' AND disposition != 'context'"
     " AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.history_id = h.id)",
     "said, and never sent": "SELECT h.id FROM chat_history h LEFT JOIN parts p ON p.id = h.part_id"
-    " WHERE direction = 'out' AND (p.id IS NULL OR p.error IS NOT NULL OR h.message_id IS NOT p.receipt_id)",
+    " WHERE direction = 'out' AND (p.id IS NULL OR p.error IS NOT NULL OR h.message_id IS DISTINCT FROM p.receipt_id)",
+}
+
+
+_OF_A_FILE = {
+    "integrity": "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check != 'ok'",
+    "a key without its row": "SELECT * FROM pragma_foreign_key_check",
 }
 
 
 def broken_rules(data: Path) -> dict[str, list[Any]]:
-    """What no moment of a pipeline's life may leave in its file."""
-    found = {name: rows(data, query) for name, query in _RULES.items()}
+    """What no moment of a pipeline's life may leave in its tables."""
+    rules = _RULES if store.SERVER else _RULES | _OF_A_FILE
+    found = {name: rows(data, query) for name, query in rules.items()}
     return {name: culprits for name, culprits in found.items() if culprits}
 
 

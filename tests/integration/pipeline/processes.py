@@ -42,20 +42,23 @@ class PipelineProcess:
             "PIPELINE_RATE_PER_MINUTE": "100000",
             "AGENT_ADDRESS": self._house.agents.address,
             "PEOPLE_ADDRESS": self._house.people.address,
+            "PIPELINE_LEASE_SECONDS": "1",
+            **{name: os.environ[name] for name in ("VALOR_DATABASE",) if name in os.environ},
             **self._environment,
         }
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.pipeline", cwd=ROOT, env=environment, stdin=PIPE, stderr=PIPE
         )
 
-    async def start(self) -> None:
-        """Begin, and wait until it serves."""
+    async def start(self, pipeline: Pipeline | None = None) -> None:
+        """Begin, and wait until it serves, as this caller sees it."""
+        pipeline = pipeline or self._house.pipeline
         self.process = await self.spawn()
         self._reading = asyncio.create_task(self._read(self.process))
         async with asyncio.timeout(15):
             while True:
                 try:
-                    await self._house.pipeline.queue()
+                    await pipeline.queue()
                 except ValorError:
                     assert self.process.returncode is None, self.errors
                     await asyncio.sleep(0.01)

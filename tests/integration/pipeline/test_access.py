@@ -21,6 +21,7 @@ from tests.integration.pipeline.house import (
     message,
     until,
 )
+from tests.support.store import holds, place
 from valor.pipeline.v1 import pipeline_pb2 as pb
 
 
@@ -47,7 +48,7 @@ async def test_the_words_of_a_stranger_are_not_kept(house: House) -> None:
     await house.pipeline.submit(message("swordfish @valor_bot", chat=STRANGER))
     await house.pipeline.submit(message("swordfish", chat=STRANGER, number=2))
     await house.pipeline.until(1, "done", STRANGER)
-    assert not any(b"swordfish" in file.read_bytes() for file in house.data.glob("pipeline.db*"))
+    assert not holds(place(house.data, "pipeline"), "swordfish")
 
 
 async def test_a_stranger_who_edits_is_not_given_a_code_that_is_never_shown(house: House) -> None:

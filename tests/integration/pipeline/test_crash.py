@@ -134,6 +134,7 @@ async def test_what_is_answered_while_the_process_stops_is_delivered_and_not_ask
     assert len(house.agent.acts) == 1
 
 
+@pytest.mark.sqlite
 async def test_a_restart_goes_on_at_once_with_what_a_kill_left(house: House, process: PipelineProcess) -> None:
     """F3, F15."""
     house.agent.script = hang
@@ -148,6 +149,7 @@ async def test_a_restart_goes_on_at_once_with_what_a_kill_left(house: House, pro
     assert time.monotonic() - began < 1.0
 
 
+@pytest.mark.sqlite
 async def test_a_second_process_on_the_same_folder_refuses_in_a_sentence(house: House) -> None:
     """F7."""
     second = await PipelineProcess(house).spawn()
@@ -163,6 +165,7 @@ def limit_writes(process: PipelineProcess, size: int) -> None:
     resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+@pytest.mark.sqlite
 async def test_a_disk_that_refuses_is_waited_for(house: House, process: PipelineProcess) -> None:
     """F37."""
     go = asyncio.Event()

@@ -253,6 +253,7 @@ async def stopped(house: House, speaker: Speaker) -> None:
     [written, sent, received, ended, ended_before_the_preview_was_received, edited],
     ids=lambda step: step.__name__,
 )
+@pytest.mark.sqlite
 async def test_a_crash_at_any_step_leaves_one_text_the_right_one(house: House, speaker: Speaker, step: Step) -> None:
     await step(house, speaker)
     await house.crash()
@@ -263,6 +264,7 @@ async def test_a_crash_at_any_step_leaves_one_text_the_right_one(house: House, s
     assert house.channel.blind == []
 
 
+@pytest.mark.sqlite
 async def test_a_crash_after_stop_still_says_so(house: House, speaker: Speaker) -> None:
     await stopped(house, speaker)
     await house.crash()

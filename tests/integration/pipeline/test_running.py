@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -259,8 +257,7 @@ async def test_a_turn_that_kills_its_runner_every_time_is_given_up(house: House)
     await house.pipeline.submit(message())
     await until(house.agent.running)
     await house.service.stop()
-    with closing(sqlite3.connect(house.data / "pipeline.db")) as database, database:
-        database.execute("UPDATE turns SET fence = 20, state = 'running'")
+    house.rows("UPDATE turns SET fence = 20, state = 'running'")
     await house.service.start()
     await assert_given_up(house, "CRASH_LOOP", failures.UNKNOWN)
 

@@ -19,6 +19,7 @@ from tests.integration.pipeline.house import (
     until,
 )
 from tests.support.scripted_agent import Act, hang
+from tests.support.store import holds, place
 from valor.common.v1 import common_pb2 as common
 from valor.pipeline.v1 import pipeline_pb2 as pb
 
@@ -125,9 +126,7 @@ async def test_a_group_that_is_not_served_leaves_no_trace_on_disk(house: House) 
             response = await house.pipeline.submit(message(text, chat=chat, user=user, number=number))
             assert response.disposition == pb.DISPOSITION_IGNORED
     assert is_empty(house)
-    files = list(house.data.glob("pipeline.db*"))
-    assert files
-    assert not any(b"swordfish" in file.read_bytes() for file in files)
+    assert not holds(place(house.data, "pipeline"), "swordfish")
 
 
 @pytest.mark.parametrize("chat", [GROUP, BASIC_GROUP])

@@ -1,7 +1,6 @@
 """A Telegram, a bot in it, the service that holds the bot's account, and a pipeline behind it."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from services.telegram.settings import Settings
 from services.testdc.api.login import DC_ID
 from services.testdc.model import Account, Peer, Post
 from services.testdc.server import TestDC
+from tests.support import store
 from tests.support.process import TOKEN
 from tests.support.sandbox import until
 from tests.support.scripted_pipeline import Place, ScriptedPipeline
@@ -53,6 +53,8 @@ class Scene:
 
     dc: TestDC
     folder: Path
+    url: str = field(default_factory=store.url)
+    """Where its tables are, when they are not in the folder."""
     bot: Account = field(init=False)
     pipeline: ScriptedPipeline = field(init=False)
     place: Place = field(init=False)
@@ -65,12 +67,13 @@ class Scene:
         (self.folder / "key.pem").write_text(self.dc.server_key.public_pem)
 
     @property
-    def database(self) -> Path:
-        return self.folder / f"telegram-{self.bot.id}.db"
+    def database(self) -> store.Place:
+        return self.settings().database(f"telegram-{self.bot.id}")
 
     def settings(self, **changes: Any) -> Settings:
         values = {
             "data": self.folder,
+            "database_url": self.url,
             "token": TOKEN,
             "api_id": 1,
             "api_hash": "0" * 32,
@@ -104,12 +107,8 @@ class Scene:
             yield vitals
 
     def rows(self, query: str) -> list[Any]:
-        """What the service's database file holds."""
-        connection = sqlite3.connect(self.database)
-        try:
-            return [row[0] if len(row) == 1 else tuple(row) for row in connection.execute(query)]
-        finally:
-            connection.close()
+        """What the service's tables hold."""
+        return store.rows(self.database, query)
 
     @property
     def cursor(self) -> int:

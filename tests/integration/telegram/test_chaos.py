@@ -17,6 +17,7 @@ from services.testdc.faults import DROP_AFTER, DROP_BEFORE, delay, error
 from services.testdc.model import Account, Peer, Post
 from services.testdc.server import TestDC
 from tests.integration.telegram.scene import Scene
+from tests.support import store
 
 POSTS = 200
 PATIENCE = 10.0
@@ -169,31 +170,36 @@ async def run(seed: int, form: Any, key: ServerKey, folder: Path, opening: async
     Databases are opened one after another: Alembic wants its process for itself.
     """
     chance = random.Random(f"{seed} {form}")
-    async with TestDC(key=key) as dc:
-        dc.world.limits.difference_form = form
-        dc.world.limits.difference_slice = chance.choice([3, 10, 100])
-        dc.world.limits.invisible_edits = chance.random() < 0.5
-        scene = Scene(dc, folder / f"{seed}")
-        await scene.place.up()
-        writers, tormentor = Writers(scene, chance), Tormentor(scene, chance)
-        async with opening:
-            await scene.log_in()
-            async with scene.telegram():
-                pass
-        works = supervise(scene, tormentor.restart, opening), tormentor.torment()
-        tasks = [asyncio.create_task(work) for work in works]
-        await writers.write()
-        tasks[1].cancel()
-        await asyncio.wait(tasks[1:])
-        await tormentor.end()
-        end = time.monotonic() + PATIENCE
-        while any(verdict(scene, writers).values()) and time.monotonic() < end:
-            await asyncio.sleep(0.05)
-        tasks[0].cancel()
-        await asyncio.wait(tasks)
-        await scene.place.down()
-        faults = verdict(scene, writers)
-        assert not any(faults.values()), (seed, faults)
+    with store.database() as url:
+        async with TestDC(key=key) as dc:
+            await _run(seed, form, Scene(dc, folder / f"{seed}", url), chance, opening)
+
+
+async def _run(seed: int, form: Any, scene: Scene, chance: random.Random, opening: asyncio.Lock) -> None:
+    dc = scene.dc
+    dc.world.limits.difference_form = form
+    dc.world.limits.difference_slice = chance.choice([3, 10, 100])
+    dc.world.limits.invisible_edits = chance.random() < 0.5
+    await scene.place.up()
+    writers, tormentor = Writers(scene, chance), Tormentor(scene, chance)
+    async with opening:
+        await scene.log_in()
+        async with scene.telegram():
+            pass
+    works = supervise(scene, tormentor.restart, opening), tormentor.torment()
+    tasks = [asyncio.create_task(work) for work in works]
+    await writers.write()
+    tasks[1].cancel()
+    await asyncio.wait(tasks[1:])
+    await tormentor.end()
+    end = time.monotonic() + PATIENCE
+    while any(verdict(scene, writers).values()) and time.monotonic() < end:
+        await asyncio.sleep(0.05)
+    tasks[0].cancel()
+    await asyncio.wait(tasks)
+    await scene.place.down()
+    faults = verdict(scene, writers)
+    assert not any(faults.values()), (seed, faults)
 
 
 @pytest.mark.parametrize("form", ["full", "count0", "zero"])

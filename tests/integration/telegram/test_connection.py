@@ -271,6 +271,7 @@ async def test_a_stop_between_two_logins_is_quick(scene: Scene, monkeypatch: pyt
     assert time.monotonic() - begun < 1
 
 
+@pytest.mark.sqlite
 async def test_a_second_owner_of_the_account_never_connects(scene: Scene) -> None:
     """Covers F44, F45."""
     async with scene.telegram():

@@ -77,7 +77,7 @@ async def test_a_login_that_is_told_to_wait_waits_and_the_process_stays_up(scene
         await store.save_session(None)
     scene.dc.faults.add(login, flood(2))
     async with scene.telegram(wait=False) as vitals:
-        await until(lambda: scene.database.exists() and scene.rows("SELECT method FROM waits") == [LOGIN])
+        await until(lambda: scene.rows("SELECT method FROM waits") == [LOGIN])
         assert vitals.said == [False]
     async with scene.telegram() as vitals:
         scene.say(anna, "hello")

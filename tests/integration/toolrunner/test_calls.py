@@ -17,6 +17,7 @@ from services.toolrunner.call import Calls
 from services.toolrunner.model import LOST, Key, Outcome, Scope
 from services.toolrunner.registry import Catalogue, tool
 from tests.integration.toolrunner.runner import Actor, Runner, guarded, serving, signed
+from tests.support.store import place
 from valor.common.v1 import common_pb2 as common
 from valor.toolrunner.v1 import toolrunner_pb2 as pb
 
@@ -187,7 +188,7 @@ class Forgetful(SqlLedger):
 async def test_a_call_whose_end_could_not_be_written_counts_as_unseen(tmp_path: Path) -> None:
     actor, scope = Actor(), Scope("turn", frozenset({"tools"}), time.time() + 60)
     actor.go.set()
-    async with Database.open(tmp_path / "toolrunner.db", migrations) as database:
+    async with Database.open(place(tmp_path, "toolrunner"), migrations) as database:
         for ledger in (Forgetful(database), SqlLedger(database)):
             async with Calls(Catalogue(actor.tools()), ledger, at_once=4).open() as calls:
                 for index, name in enumerate(("wait", "act")):

@@ -12,6 +12,7 @@ from services.toolrunner import migrations
 from services.toolrunner.adapters import folder
 from services.toolrunner.adapters.library import Library
 from services.toolrunner.tools import search_knowledge
+from tests.support.store import place
 
 HANDBOOK = """Welcome.
 
@@ -34,7 +35,7 @@ def books(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def library(books: Path, tmp_path: Path) -> AsyncIterator[Library]:
-    async with Database.open(tmp_path / "toolrunner.db", migrations) as database:
+    async with Database.open(place(tmp_path, "toolrunner"), migrations) as database:
         yield Library(database, books)
 
 
@@ -95,7 +96,7 @@ async def test_what_did_not_change_is_not_read_again(library: Library, monkeypat
 
 
 async def test_a_missing_folder_has_no_documents(tmp_path: Path) -> None:
-    async with Database.open(tmp_path / "toolrunner.db", migrations) as database:
+    async with Database.open(place(tmp_path, "toolrunner"), migrations) as database:
         library = Library(database, tmp_path / "nowhere")
         assert await library.search("x", 5) == []
         assert await library.count() == 0

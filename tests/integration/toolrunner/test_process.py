@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from services.chassis import client
 from tests.integration.toolrunner.runner import KEY, Runner, alive
@@ -75,6 +76,7 @@ async def test_large_values_leave_no_trace_in_memory(tmp_path: Path) -> None:
             assert memory().rss - before < 20 << 20
 
 
+@pytest.mark.sqlite
 async def test_after_a_kill_the_calls_it_left_are_known(tmp_path: Path) -> None:
     with _process(tmp_path) as (process, address):
         async with client.connect(address, TOKEN) as caller:

@@ -66,6 +66,7 @@ def test_every_setting_is_read_from_its_own_variable(
     ("name", "value", "sentence"),
     [
         ("VALOR_TOKEN", "", "VALOR_TOKEN is not set."),
+        ("VALOR_DATABASE", "mysql://x", "VALOR_DATABASE is wrong: the URL of a database begins with postgresql://."),
         ("VALOR_KEY", "", "VALOR_KEY is not set."),
         ("VALOR_TOKEN", "too-short", "VALOR_TOKEN is wrong: it needs at least 16 characters"),
         ("VALOR_LOG_LEVEL", "loud", "VALOR_LOG_LEVEL is wrong: input should be 'debug', 'info', 'warning' or 'error'."),

@@ -26,6 +26,8 @@ class Desk:
         self.go = asyncio.Event()
         self.while_claiming: list[str] = []
         self.away = 0
+        self.lost: set[str] = set()
+        self.reclaimed = 0
         self.dispatcher = Dispatcher(cast("Turns", self), self.run, capacity=10)
 
     async def claim(self, _lanes: Iterable[str] | None, limit: int) -> list[Turn]:
@@ -43,6 +45,16 @@ class Desk:
             self.away -= 1
             raise Unavailable("The disk is full.")
         self.released.append(turn.run)
+
+    async def keep(self) -> set[str]:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("The database is away.")
+        return set(self.begun) - self.lost
+
+    async def reclaim(self) -> int:
+        self.reclaimed += 1
+        return 0
 
     async def queue(self) -> Queue:
         if self.away:
@@ -62,10 +74,12 @@ class Desk:
             self.dispatcher.look_at(one.message.lane)
 
     @asynccontextmanager
-    async def open(self, *, polls: bool = False) -> "AsyncIterator[Desk]":
+    async def open(self, *, polls: bool = False, every: float = 0) -> "AsyncIterator[Desk]":
         loops = [asyncio.create_task(self.dispatcher.claim())]
         if polls:
             loops.append(asyncio.create_task(self.dispatcher.poll()))
+        if every:
+            loops.append(asyncio.create_task(self.dispatcher.beat(every)))
         yield self
         await self.dispatcher.stop(0.01)
         for loop in loops:
@@ -170,3 +184,18 @@ async def test_how_a_run_ends_decides_whether_it_is_handed_over(error: Exception
         desk.offer(turn(1))
         await settle()
         assert desk.released == released
+
+
+async def test_a_run_that_lost_its_lease_is_stopped_and_the_others_go_on() -> None:
+    """F7."""
+    async with Desk().open(every=0.001) as desk:
+        first, second = turn(1), turn(2)
+        desk.away = 0
+        desk.offer(first, second)
+        await until(lambda: len(desk.begun) == 2)
+        desk.away = 3
+        desk.lost.add(first.run)
+        await until(lambda: bool(desk.ended))
+        assert desk.ended == [first.run]
+        await until(lambda: desk.reclaimed > 3)
+        assert desk.ended == [first.run]

@@ -2,7 +2,8 @@
 
 import re
 
-from services.chassis.writer import Row
+from services.chassis import fulltext
+from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.model import Account, Address, Message, Said
@@ -14,7 +15,7 @@ class HistoryTable(Table):
     async def before(self, message: Message, limit: int) -> list[Said]:
         """What was said in the lane before a message, oldest first, answers behind their questions."""
         query = (
-            f"SELECT * FROM chat_history WHERE {rows.LANE} AND order_key < :order AND NOT deleted AND message != ''"
+            f"SELECT * FROM chat_history WHERE {rows.LANE} AND order_key < :order AND deleted = 0 AND message != ''"
             " ORDER BY order_key DESC, direction DESC, id DESC LIMIT :limit"
         )
         parameters = {**rows.lane(message.account, message.address), "order": message.message_id, "limit": limit}
@@ -23,7 +24,7 @@ class HistoryTable(Table):
 
     async def said(self, account: Account, chat_id: int, message_id: int) -> Said | None:
         """One message, if it is known and not deleted."""
-        query = f"SELECT * FROM chat_history WHERE {rows.CHAT} AND message_id = :message AND NOT deleted"
+        query = f"SELECT * FROM chat_history WHERE {rows.CHAT} AND message_id = :message AND deleted = 0"
         found = await self._database.read(lambda tx: tx.one(query, **rows.chat(account, chat_id), message=message_id))
         return None if found is None else _said(found)
 
@@ -32,13 +33,21 @@ class HistoryTable(Table):
         words = re.findall(r"\w+", query)
         if not words:
             return []
-        match = " OR ".join(f'"{word}"*' for word in words)
-        sql = (
-            "SELECT h.* FROM chat_words w JOIN chat_history h ON h.id = w.rowid"
-            f" WHERE chat_words MATCH :match AND {rows.LANE} AND NOT deleted ORDER BY rank LIMIT :limit"
-        )
-        parameters = {**rows.lane(account, address), "match": match, "limit": limit}
-        return [_said(row) for row in await self._database.read(lambda tx: tx.all(sql, **parameters))]
+        parameters = {**rows.lane(account, address), "limit": limit}
+
+        def found(tx: Transaction) -> list[Row]:
+            return tx.all(_SEARCH[tx.dialect], match=fulltext.any_of(words, tx.dialect), **parameters)
+
+        return [_said(row) for row in await self._database.read(found)]
+
+
+_SEARCH = {
+    "sqlite": "SELECT h.* FROM chat_words w JOIN chat_history h ON h.id = w.rowid"
+    f" WHERE chat_words MATCH :match AND {rows.LANE} AND deleted = 0 ORDER BY rank LIMIT :limit",
+    "postgresql": "SELECT h.* FROM chat_history h, to_tsquery('simple', :match) AS query"
+    f" WHERE words_of(message) @@ query AND {rows.LANE} AND deleted = 0"
+    " ORDER BY ts_rank(words_of(message), query, 1) DESC, id LIMIT :limit",
+}
 
 
 def _said(row: Row) -> Said:

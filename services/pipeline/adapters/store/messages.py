@@ -41,13 +41,13 @@ class MessageTable(Table):
         """A known message has another text now; one that is not known is ignored."""
 
         def change(tx: Transaction) -> Outcome:
-            known = _find(tx, message)
+            known = _hold(tx, message)
             return (Disposition.IGNORED, None) if known is None else self._again(tx, known, message, person)
 
         return await self._database.write(change)
 
     def _accept(self, tx: Transaction, message: Message, admission: Admission) -> Outcome:
-        known = _find(tx, message)
+        known = _hold(tx, message)
         if known is not None:
             return self._again(tx, known, message)
         history_id = _insert(tx, message, admission)
@@ -69,6 +69,7 @@ class MessageTable(Table):
 
     def _admit(self, tx: Transaction, person_id: str, now: float) -> tuple[float, bool]:
         """From when on the person's message may be worked on, and whether the person has to be told of a delay."""
+        tx.lock(f"rate {person_id}")
         row = tx.one("SELECT arrival, notice_time FROM rate WHERE person_id = :id", id=person_id)
         arrival, notice_time = (row["arrival"], row["notice_time"]) if row is not None else (0.0, 0.0)
         not_before, arrival = self._pace.admit(arrival, now)
@@ -131,7 +132,7 @@ class MessageTable(Table):
         """Cancel what runs and waits in the message's lane, and say so; once."""
 
         def change(tx: Transaction) -> Outcome:
-            known = _find(tx, message)
+            known = _hold(tx, message)
             if known is not None:
                 return Disposition.ACTED, known["turn_id"]
             now = self._clock()
@@ -145,6 +146,7 @@ class MessageTable(Table):
         """Cancel a turn of this chat and topic, and say so; False where it had ended."""
 
         def change(tx: Transaction) -> bool:
+            rows.hold(tx, turn_id)
             told = rows.standing_preview(tx, turn_id) is not None
             now, where = self._clock(), "id = :id AND lane = :lane"
             count = _cancel(tx, where, now, id=turn_id, lane=lane(account, address))
@@ -192,6 +194,16 @@ _OPEN = frozenset({State.WAITING, State.RUNNING})
 
 _OWN_IDS = ChatType.SUPERGROUP
 """Message ids of these chats are their own; those of all others come from one sequence per account."""
+
+
+def _hold(tx: Transaction, message: Message) -> Row | None:
+    """The message as it was kept last; until the commit no other process keeps it or changes its turn."""
+    tx.lock(message.key)
+    known = _find(tx, message)
+    if known is None:
+        return None
+    rows.hold(tx, known["turn_id"])
+    return _find(tx, message)
 
 
 def _find(tx: Transaction, message: Message) -> Row | None:

@@ -32,8 +32,8 @@ class PartTable(Table):
 
         def query(tx: Transaction) -> list[Row]:
             if wanted is None:
-                where = _DUE.format(where="p.lane >= :low AND p.lane < :high")
-                return tx.all(where, low=prefix, high=f"{prefix}~")
+                where = _DUE.format(where="substr(p.lane, 1, :length) = :prefix")
+                return tx.all(where, prefix=prefix, length=len(prefix))
             return [row for lane in wanted for row in tx.all(_DUE.format(where="p.lane = :lane"), lane=lane)]
 
         return [rows.part_of(row) for row in await self._database.read(query)]
@@ -121,6 +121,7 @@ def _receive(tx: Transaction, part_id: int, message_id: int) -> None:
 
 def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
     """A turn whose parts are all settled is done, or failed where one of them could never be delivered."""
+    rows.hold(tx, turn_id)  # of two that settle its last parts at once, the second sees what the first did
     if tx.value(f"SELECT 1 FROM parts WHERE turn_id = :id AND kind != 'reaction' AND {_OPEN}", id=turn_id) is not None:
         return
     query = "SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1"

@@ -121,6 +121,11 @@ def part_of(row: Row) -> Part:
     )
 
 
+def hold(tx: Transaction, turn_id: int | None) -> None:
+    """Until the commit, no other process changes the turn."""
+    tx.one(f"SELECT id FROM turns WHERE id = :id{tx.for_update}", id=turn_id)
+
+
 def move(tx: Transaction, to: State, where: str, **parameters: object) -> list[Row]:
     """Take turns to a state from the states it may be entered from, and from no other; the turns that moved.
 

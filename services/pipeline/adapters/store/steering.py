@@ -48,6 +48,7 @@ def join(tx: Transaction, turn: Turn, steer_ids: Iterable[str]) -> None:
     """The running turn covers these as well; one that was changed or cancelled meanwhile is left alone."""
     for steer_id in steer_ids:
         turn_id, version = Steer.parse(steer_id)
+        rows.hold(tx, turn_id)
         tx.run(
             "UPDATE turns SET answered_by = :by WHERE id = :id AND id != :by AND lane = :lane AND state = 'waiting'"
             " AND EXISTS (SELECT 1 FROM chat_history h WHERE h.id = turns.history_id AND h.version = :version)",

@@ -6,9 +6,14 @@ from collections.abc import Callable
 from services.chassis.database import Database
 from services.pipeline.gate import Pace
 
+LEASE = 8.0
+"""Seconds after the last sign of life of a process until its turns are handed over."""
+
 
 class Table:
     """A part of the store."""
 
-    def __init__(self, database: Database, pace: Pace, clock: Callable[[], float] = time.time) -> None:
-        self._database, self._pace, self._clock = database, pace, clock
+    def __init__(
+        self, database: Database, pace: Pace, clock: Callable[[], float] = time.time, *, lease: float = LEASE
+    ) -> None:
+        self._database, self._pace, self._clock, self._lease = database, pace, clock, lease

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from services.chassis.errors import LostOwnership, NotFound, WrongState
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store.leases import LeaseTable
 from services.pipeline.adapters.store.steering import answer_joined, free, is_covered, join
-from services.pipeline.adapters.store.table import Table
 from services.pipeline.model import (
     Account,
     Checkpoint,
@@ -33,12 +33,8 @@ _CLAIMABLE = (
 _HELD = "id = :id AND fence = :fence AND state = 'running'"
 
 
-class TurnTable(Table):
+class TurnTable(LeaseTable):
     """`ports.Turns` on SQL."""
-
-    async def reclaim(self) -> int:
-        """Hand over whatever runs."""
-        return await self._database.write(lambda tx: len(rows.move(tx, State.WAITING, "state = 'running'")))
 
     async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
         """Begin the oldest claimable turns, one a lane at most."""
@@ -46,9 +42,7 @@ class TurnTable(Table):
 
         def change(tx: Transaction) -> list[Turn]:
             now = self._clock()
-            found = _claimable(tx, now, wanted, limit)
-            for turn_id in found:
-                rows.move(tx, State.RUNNING, "id = :id", id=turn_id, now=now)
+            found = [each for each in _claimable(tx, now, wanted, limit) if self.take(tx, each, now)]
             claimed = (tx.one(_TURN, id=turn_id) for turn_id in found)
             return [rows.turn_of(row) for row in claimed if row is not None]
 
@@ -206,6 +200,7 @@ class TurnTable(Table):
         """Let a failed turn wait again."""
 
         def change(tx: Transaction) -> TurnView:
+            rows.hold(tx, turn_id)
             view = _view(tx, "t.id = :id", id=turn_id)
             if view is None:
                 raise NotFound(f"There is no turn {turn_id}.", reason="TURN_NOT_FOUND")
@@ -247,7 +242,7 @@ def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int)
 
 def check_held(tx: Transaction, turn: Turn) -> None:
     """Raise LostOwnership where the turn is not this runner's any more."""
-    if tx.value(f"SELECT 1 FROM turns WHERE {_HELD}", id=turn.turn_id, fence=turn.fence) is None:
+    if tx.value(f"SELECT 1 FROM turns WHERE {_HELD}{tx.for_update}", id=turn.turn_id, fence=turn.fence) is None:
         raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
 
 

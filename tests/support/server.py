@@ -1,0 +1,35 @@
+"""Runs a command beside a PostgreSQL in a container: `python -m tests.support.server COMMAND …`.
+
+The command finds the server in VALOR_TEST_POSTGRES, and in VALOR_TEST_POSTGRES_RESTART a command that kills it and
+starts it again.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+
+from testcontainers.community.postgres import PostgresContainer
+
+PASSWORD = "of-a-test"
+
+
+def main(command: list[str]) -> int:
+    """Exit code of the command."""
+    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image is one more that would have to be reached
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    image = os.environ["VALOR_TEST_POSTGRES_IMAGE"]
+    container = PostgresContainer(image, username="postgres", password=PASSWORD, dbname="postgres")
+    container.with_command("-c fsync=off -c max_connections=300").with_bind_ports(5432, port)
+    with container:
+        environment = {
+            "VALOR_TEST_POSTGRES": f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres",
+            "VALOR_TEST_POSTGRES_RESTART": f"docker restart -t 0 {container.get_wrapped_container().id}",
+        }
+        return subprocess.run(command, check=False, env=os.environ | environment).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
