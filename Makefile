@@ -3,6 +3,8 @@
 BIN := .venv/bin
 N ?= 1000
 SEED ?= 7
+STORE ?= sqlite
+BESIDE_STORE := $(if $(filter postgres,$(STORE)),scripts/postgres.sh)
 
 help:  ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +24,7 @@ test: .venv/ready-dev  ## Run all tests that need no container, with the coverag
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report= && scripts/coverage.sh
 
 integration: .venv/ready-dev  ## Run the tests of all stores against a PostgreSQL in a container
-	@scripts/integration.sh $(ARGS)
+	@VALOR_TEST_POSTGRES_FSYNC=off scripts/postgres.sh $(if $(ARGS),$(BIN)/pytest $(ARGS),scripts/integration_tests.sh)
 
 protos: .venv/ready-dev  ## Generate the Python of the contracts
 	$(BIN)/python scripts/protos.py
@@ -47,8 +49,8 @@ layers: .venv/ready-dev  ## Check who imports whom
 
 check: lint types layers protos-check test  ## Everything that has to pass
 
-chaos: .venv/ready-dev  ## Kill services while people write; N messages, SEED
-	$(BIN)/python -m tests.chaos --messages $(N) --seed $(SEED) $(ARGS)
+chaos: .venv/ready-dev  ## Make everything fail while people write; N messages, SEED, STORE=postgres with two replicas each
+	@$(BESIDE_STORE) $(BIN)/python -m tests.chaos --messages $(N) --seed $(SEED) --store $(STORE) $(ARGS)
 
 bench: .venv/ready-dev  ## Measure speed and memory against the bars
 	$(BIN)/python -m tests.bench $(ARGS)

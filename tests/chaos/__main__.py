@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from services.testdc.model import Action
+from tests.chaos import store
 from tests.chaos.house import House, house
 from tests.chaos.judge import Verdict, judge
 from tests.chaos.people import Writers
@@ -22,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1000, help="how many questions people write")
     parser.add_argument("--seed", type=int, default=7, help="the same seed makes the same people and the same faults")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite", help="postgres: two replicas each")
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between two kills, on average")
     parser.add_argument("--faults", type=float, default=4.0, help="seconds between two other faults; 0: kills alone")
     parser.add_argument("--only", choices=OTHERS, nargs="*", default=OTHERS, help="the other faults")
@@ -31,14 +33,14 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="keep the data here, to look at a run that failed")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="valor-chaos-") as scratch:
-        clean = asyncio.run(run(options, options.folder or Path(scratch)))
+    with tempfile.TemporaryDirectory(prefix="valor-chaos-") as scratch, store.opened(options.store) as server:
+        clean = asyncio.run(run(options, options.folder or Path(scratch), server))
     sys.exit(0 if clean else 1)
 
 
-async def run(options: argparse.Namespace, folder: Path) -> bool:
+async def run(options: argparse.Namespace, folder: Path, server: store.Server | None) -> bool:
     """One run; true when nothing was lost, doubled, out of order or done twice."""
-    async with house(folder, random.Random(options.seed)) as place:
+    async with house(folder, random.Random(options.seed), server) as place:
         writers = Writers(place.sandbox, place.cast, random.Random(options.seed + 1), lively=options.faults > 0)
         tormentor = Tormentor(place, random.Random(options.seed + 2))
         await torment(options, writers, tormentor)
@@ -57,7 +59,7 @@ async def torment(options: argparse.Namespace, writers: Writers, tormentor: Torm
     """People write while things fail."""
     tasks = [asyncio.create_task(tormentor.torment(options.pause, ("kill",)))]
     if options.faults:
-        tasks.append(asyncio.create_task(tormentor.torment(options.faults, tuple(options.only))))
+        tasks.append(asyncio.create_task(tormentor.torment(options.faults, tormentor.possible(options.only))))
     progress = asyncio.create_task(show(writers, tormentor, options.messages))
     await writers.write(options.messages, options.messages / options.rate)
     for task in (*tasks, progress):

@@ -10,9 +10,9 @@ from services.testdc.model import Action
 
 @dataclass(frozen=True)
 class Question:
-    """A message that wants an answer; the answer is the one message in its chat that has its token as a word."""
+    """A message that wants an answer; the answer is the one message in its place that has its token as a word."""
 
-    chat: str
+    place: str
     post: int
     token: str
     instead: str = ""
@@ -53,9 +53,14 @@ class Verdict:
 class _Shown:
     """A message of the bot's as people saw it: its last text, and when it first had each word."""
 
-    chat: str
+    place: str
     text: str
     words: dict[str, int]
+
+
+def place_of(chat: int, topic: int | None) -> str:
+    """A chat, or a topic of it; each has its own order."""
+    return str(chat) if topic is None else f"{chat}/{topic}"
 
 
 def judge(questions: Sequence[Question], record: Iterable[Action], bot: int) -> Verdict:
@@ -63,13 +68,13 @@ def judge(questions: Sequence[Question], record: Iterable[Action], bot: int) -> 
 
     A message counts with its last text. Answers are ordered by the moment at which they had their token first, so a
     preview that became an answer counts when it became one. An answer is out of order when one to an earlier question
-    of the same chat came after it.
+    of the same place came after it.
     """
     shown = _shown(record, bot)
     by_word: dict[tuple[str, str], list[_Shown]] = defaultdict(list)
     for message in shown:
         for word in set(_words(message.text)):
-            by_word[message.chat, word].append(message)
+            by_word[message.place, word].append(message)
     found = {question: _answers(question, by_word) for question in questions}
     required = [question for question in questions if not question.optional]
     return Verdict(
@@ -82,7 +87,7 @@ def judge(questions: Sequence[Question], record: Iterable[Action], bot: int) -> 
 
 
 def _answers(question: Question, by_word: dict[tuple[str, str], list[_Shown]]) -> list[_Shown]:
-    found = {id(message): message for token in question.tokens for message in by_word[question.chat, token]}
+    found = {id(message): message for token in question.tokens for message in by_word[question.place, token]}
     return list(found.values())
 
 
@@ -94,7 +99,7 @@ def _shown(record: Iterable[Action], bot: int) -> list[_Shown]:
         if action.kind == "delete":
             messages.pop(action.post, None)
         elif action.account == bot and action.kind in {"send", "edit"}:
-            message = messages.setdefault(action.post, _Shown(str(action.chat), "", {}))
+            message = messages.setdefault(action.post, _Shown(place_of(action.chat, action.topic), "", {}))
             message.text = action.text
             for word in _words(action.text):
                 message.words.setdefault(word, action.seq)
@@ -107,9 +112,9 @@ def _late(questions: Sequence[Question], found: dict[Question, list[_Shown]]) ->
         if not found[question]:
             continue
         moment = min(_moment(question, message) for message in found[question])
-        if moment < newest[question.chat]:
+        if moment < newest[question.place]:
             yield question.token
-        newest[question.chat] = max(newest[question.chat], moment)
+        newest[question.place] = max(newest[question.place], moment)
 
 
 def _moment(question: Question, message: _Shown) -> int:

@@ -1,4 +1,4 @@
-"""Networks between services: each pair of caller and callee has a wire of its own."""
+"""Networks between services: each caller has a wire of its own to every replica of what it calls."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +11,8 @@ CALLS = {
     "agent": ("toolrunner",),
 }
 """Who calls whom."""
+STORES = ("people", "toolrunner", "pipeline", "telegram")
+"""Who keeps something."""
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.agent.prompt import ADDED, REWORDED
 from tests.support.model_server import Reply, Request
 
 ASKED = re.compile(r"what is (?P<sum>\d+ \+ \d+)\?|say (?P<word>\w+)")
@@ -18,27 +19,33 @@ class Model:
     chance: random.Random
     repeated: list[str] = field(default_factory=list)
     """Sums whose tool was called for again although its result had been told."""
-    _told: set[str] = field(default_factory=set)
+    _told: set[tuple[str, str]] = field(default_factory=set)
+    """By the question that began the turn: where that changes or is taken back, what joined it is worked on anew."""
 
     def reply(self, request: Request) -> Reply:
-        """The answer to a request, sooner or later and in more or fewer pieces."""
+        """The answer to a request, sooner or later and in more or fewer pieces: all that is asked, in one message."""
         chunks, delay = self.chance.randint(1, 8), self.chance.uniform(0, 0.4)
-        question, result = _question(request), _result(request)
-        if question is None or question["sum"] is None:
-            return Reply(question["word"] if question else "I do not know.", chunks=chunks, delay=delay)
-        expression = question["sum"]
-        if result is None:
-            if expression in self._told:
-                self.repeated.append(expression)
-            return Reply(calls=(("run_python", {"code": expression}),), chunks=chunks, delay=delay)
-        self._told.add(expression)
-        return Reply(f"{expression} = {result}", chunks=chunks, delay=delay)
+        asked, results = _asked(request), _results(request)
+        began = asked[0][0] if asked else ""
+        self._told |= {(began, told) for told in results}
+        missing = next((each["sum"] for each in asked if each["sum"] and each["sum"] not in results), None)
+        if missing is not None:
+            if (began, missing) in self._told:
+                self.repeated.append(missing)
+            return Reply(calls=(("run_python", {"code": missing}),), chunks=chunks, delay=delay)
+        said = [f"{each['sum']} = {results[each['sum']]}" if each["sum"] else each["word"] for each in asked]
+        return Reply("\n".join(said) or "I do not know.", chunks=chunks, delay=delay)
 
 
-def _question(request: Request) -> re.Match[str] | None:
-    """What the person asked: the last question of the last text; what it replies to is quoted before it."""
+def _asked(request: Request) -> list[re.Match[str]]:
+    """What the person asked: the last question of the last text, and of each that joined it while it was worked on.
+
+    What a question replies to, and what was said before it, stands above it in the same text.
+    """
     texts = [text for message in request["messages"] if message["role"] == "user" for text in _texts(message)]
-    return list(ASKED.finditer(texts[-1]))[-1] if texts and ASKED.search(texts[-1]) else None
+    first = max((number for number, text in enumerate(texts) if not text.startswith((ADDED, REWORDED))), default=0)
+    found = [list(ASKED.finditer(text)) for text in texts[first:]]
+    return [matches[-1] for matches in found if matches]
 
 
 def _texts(message: dict[str, Any]) -> list[str]:
@@ -48,11 +55,12 @@ def _texts(message: dict[str, Any]) -> list[str]:
     return [block["text"] for block in content if block["type"] == "text"]
 
 
-def _result(request: Request) -> str | None:
-    """The result that the last message brings, if it brings one."""
-    content = request["messages"][-1]["content"]
-    blocks = [] if isinstance(content, str) else [block for block in content if block["type"] == "tool_result"]
-    return re.sub(r"^Value: ", "", _plain(blocks[-1]["content"])) if blocks else None
+def _results(request: Request) -> dict[str, str]:
+    """What each sum of this turn came to."""
+    blocks = [block for message in request["messages"] for block in message["content"] if isinstance(block, dict)]
+    sums = {block["id"]: block["input"]["code"] for block in blocks if block["type"] == "tool_use"}
+    results = [block for block in blocks if block["type"] == "tool_result"]
+    return {sums[each["tool_use_id"]]: re.sub(r"^Value: ", "", _plain(each["content"])) for each in results}
 
 
 def _plain(content: Any) -> str:

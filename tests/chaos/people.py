@@ -10,15 +10,26 @@ from pathlib import Path
 from services.testdc.model import Account, Entity, Group, GroupKind, Peer
 from services.testdc.remote import Sandbox
 from services.testdc.server import TestDC
-from tests.chaos.judge import Question
+from tests.chaos.judge import Question, place_of
 
 NOISE, STOP, REPLY, EDIT, DELETE = 0.15, 0.15, 0.2, 0.1, 0.05
 """How often lively people do what."""
 LATER = 2.0
 """Seconds within which people think again."""
 
-PRIVATE, GROUPS, MEMBERS = 14, 6, 3
-"""20 chats: private ones, and groups (half of them supergroups) with a few members each."""
+PRIVATE, GROUPS, TOPICS, MEMBERS = 13, 4, 2, 3
+"""20 places: private chats, groups with a few members each (half are supergroups), a forum's topics and its General."""
+STEERING = slice(2, 5)
+"""Those whose messages join the turn that runs."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where is written, and by whom; `topic` is the post that began it."""
+
+    chat: Peer
+    members: tuple[Account, ...]
+    topic: int | None = None
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,8 @@ class Cast:
     bot: Account
     people: tuple[Account, ...]
     groups: tuple[Group, ...]
+    topics: tuple[int, ...]
+    """Of the last group, which is a forum."""
 
     @property
     def stopping(self) -> tuple[Account, ...]:
@@ -35,10 +48,17 @@ class Cast:
         return self.people[:2]
 
     @property
-    def chats(self) -> list[tuple[Peer, tuple[Account, ...]]]:
-        """Where is written, and by whom."""
-        private: list[tuple[Peer, tuple[Account, ...]]] = [(self.bot, (one,)) for one in self.people[:PRIVATE]]
-        return [*private, *((group, self.people[-MEMBERS:]) for group in self.groups)]
+    def steering(self) -> tuple[Account, ...]:
+        """Those who have steering on."""
+        return self.people[STEERING]
+
+    @property
+    def places(self) -> list[Place]:
+        """All of them."""
+        members = self.people[-MEMBERS:]
+        private = [Place(self.bot, (one,)) for one in self.people[:PRIVATE]]
+        topics = [Place(self.groups[-1], members, topic) for topic in self.topics]
+        return [*private, *(Place(group, members) for group in self.groups), *topics]
 
 
 def assemble(folder: Path, bot_token: str) -> Cast:
@@ -48,12 +68,13 @@ def assemble(folder: Path, bot_token: str) -> Cast:
         bot = dc.world.add_bot("Valor", bot_token)
         people = tuple(dc.world.add_user(f"Person{n}", f"person{n}") for n in range(PRIVATE + MEMBERS))
         kinds: tuple[GroupKind, GroupKind] = ("supergroup", "basic")
-        groups = tuple(
-            dc.world.add_group(f"Group{n}", bot, *people[-MEMBERS:], kind=kinds[n % 2]) for n in range(GROUPS)
-        )
+        members = people[-MEMBERS:]
+        groups = [dc.world.add_group(f"Group{n}", bot, *members, kind=kinds[n % 2]) for n in range(GROUPS)]
+        forum = dc.world.add_group("Forum", bot, *members, forum=True)
+        topics = tuple(dc.world.begin_topic(members[0], forum, f"Topic{n}").id for n in range(TOPICS))
     finally:
         dc.world.close()
-    return Cast(bot, people, groups)
+    return Cast(bot, people, (*groups, forum), topics)
 
 
 @dataclass
@@ -66,7 +87,7 @@ class Writers:
     lively: bool
     """People also edit, delete, reply, press stop and talk among themselves."""
     questions: list[Question] = field(default_factory=list)
-    _posts: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _posts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _changes: set[asyncio.Task[None]] = field(default_factory=set)
     _number: int = 0
 
@@ -76,37 +97,50 @@ class Writers:
         return sum(not question.optional for question in self.questions)
 
     async def write(self, count: int, seconds: float) -> None:
-        """Write until `count` questions must be answered, in about `seconds` seconds, in all chats."""
+        """Write until `count` questions must be answered, in about `seconds` seconds, in all places."""
+        for who in self.cast.steering if self.lively else ():
+            await self._command(who, "/steer", " on")
         while self.required < count:
-            chat, members = self.chance.choice(self.cast.chats)
-            await self._speak(chat, self.chance.choice(members))
+            place = self.chance.choice(self.cast.places)
+            await self._speak(place, self.chance.choice(place.members))
             await asyncio.sleep(self.chance.expovariate(count / seconds))
             if self.required >= count:
                 await asyncio.gather(*self._changes)  # a deletion makes one less
 
-    async def _speak(self, chat: Peer, who: Account) -> None:
-        stoppable = self.lively and chat is self.cast.bot and who in self.cast.stopping
-        if self.lively and chat is not self.cast.bot and self.chance.random() < NOISE:
-            await self.sandbox.say(who, chat, "nobody is asked")
+    async def _speak(self, place: Place, who: Account) -> None:
+        private = place.chat is self.cast.bot
+        stoppable = self.lively and private and who in self.cast.stopping
+        if self.lively and not private and self.chance.random() < NOISE:
+            await self.sandbox.say(who, place.chat, "nobody is asked", topic=place.topic)
         elif stoppable and self.chance.random() < STOP:
-            await self.sandbox.say(who, chat, "/stop", entities=[{"type": "BotCommand", "offset": 0, "length": 5}])
+            await self._stop(who)
         else:
-            await self._ask(chat, who, optional=stoppable)
+            await self._ask(place, who, optional=stoppable)
 
-    async def _ask(self, chat: Peer, who: Account, *, optional: bool) -> None:
+    async def _stop(self, who: Account) -> None:
+        if self.chance.random() < 0.5:
+            await self._command(who, "/stop")
+        else:
+            await self.sandbox.press_stop(who, self.cast.bot)
+
+    async def _command(self, who: Account, command: str, rest: str = "") -> None:
+        entities = [{"type": "BotCommand", "offset": 0, "length": len(command)}]
+        await self.sandbox.say(who, self.cast.bot, command + rest, entities=entities)
+
+    async def _ask(self, place: Place, who: Account, *, optional: bool) -> None:
         token, text = self._question()
-        name, entities = self._address(chat)
-        posts = self._posts[who.id if chat is self.cast.bot else chat.id]
+        name, entities = self._address(place.chat)
+        where = _recorded(place, who, self.cast.bot)
+        posts = self._posts[where]
         reply_to = self.chance.choice(posts) if self.lively and posts and self.chance.random() < REPLY else None
-        said = await self.sandbox.say(who, chat, name + text, entities=entities, reply_to=reply_to)
-        self.questions.append(Question(_record_chat(chat, who, self.cast.bot), said.post, token, optional=optional))
+        said = await self.sandbox.say(
+            who, place.chat, name + text, entities=entities, reply_to=reply_to, topic=place.topic
+        )
+        self.questions.append(Question(where, said.post, token, optional=optional))
         change = self.chance.random()
         if self.lively and change < EDIT + DELETE:
-            work = (
-                self._edit(len(self.questions) - 1, who, chat)
-                if change < EDIT
-                else self._delete(len(self.questions) - 1, who)
-            )
+            index = len(self.questions) - 1
+            work = self._edit(index, who, place.chat) if change < EDIT else self._delete(index, who)
             task = asyncio.create_task(work)
             self._changes.add(task)
             task.add_done_callback(self._changes.discard)
@@ -145,9 +179,9 @@ class Writers:
         return token, f"say {token}"
 
 
-def _record_chat(chat: Peer, who: Account, bot: Account) -> str:
-    """The chat as the record names it for what the bot does there."""
-    return str(who.id if chat is bot else chat.id)
+def _recorded(place: Place, who: Account, bot: Account) -> str:
+    """The place as the record names it for what the bot does there."""
+    return place_of(who.id if place.chat is bot else place.chat.id, place.topic)
 
 
 def usernames(people: Sequence[Account]) -> str:

@@ -5,7 +5,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,11 +13,10 @@ import psutil
 
 from services.testdc.faults import error, flood
 from tests.chaos.house import House
+from tests.chaos.links import STORES
 from tests.support.wire import Wire
 
 VICTIMS = ("people", "toolrunner", "agent", "pipeline", "telegram", "monitor")
-STORES = ("people", "toolrunner", "pipeline", "telegram")
-"""Services with a disk."""
 MODES = ("returns_first", "duplicate", "forgotten")
 """What Telegram may make of a repeated random id."""
 SEND = "messages.sendMessage"
@@ -37,6 +36,11 @@ class Tormentor:
     def kills(self) -> int:
         """Processes killed so far."""
         return self.done["kill"]
+
+    def possible(self, faults: Iterable[str]) -> tuple[str, ...]:
+        """Those of the faults that this house can suffer: a service has a disk, or there is a server."""
+        alien = "restart postgres" if self.house.server is None else "fill"
+        return tuple(name for name in faults if name != alien)
 
     async def torment(self, pause: float, faults: tuple[str, ...]) -> None:
         """One fault after another, every `pause` seconds on average, until cancelled; what began comes to its end."""
@@ -64,10 +68,11 @@ class Tormentor:
     def _process(self, names: tuple[str, ...]) -> psutil.Process:
         """A running process of one of these services; psutil.NoSuchProcess where it is down."""
         name = self.chance.choice(names)
-        for process in psutil.Process(os.getpid()).children():
-            if process.cmdline()[-1:] == [f"services.{name}"]:
-                return process
-        raise psutil.NoSuchProcess(0, name)
+        children = psutil.Process(os.getpid()).children()
+        found = [process for process in children if process.cmdline()[-1:] == [f"services.{name}"]]
+        if not found:
+            raise psutil.NoSuchProcess(0, name)
+        return self.chance.choice(found)
 
     async def kill(self) -> None:
         """The process is gone at once."""
@@ -101,6 +106,11 @@ class Tormentor:
         process.rlimit(psutil.RLIMIT_FSIZE, (0, psutil.RLIM_INFINITY))
         await asyncio.sleep(self.chance.uniform(0.5, 4))
         process.rlimit(psutil.RLIMIT_FSIZE, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
+
+    async def restart_postgres(self) -> None:
+        """The database's server is killed and comes back."""
+        if self.house.server is not None:
+            await self.house.server.restart()
 
     async def telegram_breaks(self) -> None:
         """Telegram's connections end, by reset or politely, or are refused for a while."""
@@ -151,6 +161,7 @@ FAULTS: dict[str, Callable[[Tormentor], Awaitable[None]]] = {
     "cut": Tormentor.cut,
     "hold": Tormentor.hold,
     "fill": Tormentor.fill,
+    "restart postgres": Tormentor.restart_postgres,
     "telegram breaks": Tormentor.telegram_breaks,
     "telegram freezes": Tormentor.telegram_freezes,
     "telegram floods": Tormentor.telegram_floods,

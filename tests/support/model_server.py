@@ -7,6 +7,7 @@ is the model of benchmarks; it prints its port and costs little.
 
 import argparse
 import asyncio
+import itertools
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, MutableSequence
@@ -159,6 +160,10 @@ class Connection(asyncio.Protocol):
         self._transport.write(bytes(data))
 
 
+CALLS = itertools.count(1)
+"""No two calls for a tool have the same id, whoever asks."""
+
+
 def anthropic(reply: Reply) -> Iterator[Event]:
     """The events of an answer in Anthropic's protocol."""
     message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-test", "content": []}
@@ -171,7 +176,7 @@ def anthropic(reply: Reply) -> Iterator[Event]:
             yield _typed("content_block_delta", index=0, delta=delta) if piece else FAULT
         yield _typed("content_block_stop", index=0)
     for index, (name, arguments) in enumerate(reply.calls, start=1):
-        call = {"type": "tool_use", "id": f"call_{index}", "name": name, "input": {}}
+        call = {"type": "tool_use", "id": f"call_{next(CALLS)}", "name": name, "input": {}}
         yield _typed("content_block_start", index=index, content_block=call)
         delta = {"type": "input_json_delta", "partial_json": _json(arguments)}
         yield _typed("content_block_delta", index=index, delta=delta)
@@ -187,7 +192,7 @@ def openai(reply: Reply) -> Iterator[Event]:
         yield _choice({"role": "assistant", "content": piece}) if piece else FAULT
     for index, (name, arguments) in enumerate(reply.calls):
         function = {"name": name, "arguments": _json(arguments)}
-        call = {"index": index, "id": f"call_{index}", "type": "function", "function": function}
+        call = {"index": index, "id": f"call_{next(CALLS)}", "type": "function", "function": function}
         yield _choice({"role": "assistant", "tool_calls": [call]})
     yield _choice({}, "tool_calls" if reply.calls else "stop")
     usage = {"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30}

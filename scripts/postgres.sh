@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The tests of all stores against a real PostgreSQL in a container. Arguments are pytest's.
+# Runs a command beside a real PostgreSQL in a container, which ends with it; it finds the server in VALOR_TEST_POSTGRES.
+#     scripts/postgres.sh COMMAND …
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "${1:-}" != --with-docker ]; then
-    exec scripts/docker.sh scripts/integration.sh --with-docker "$@"
+    exec scripts/docker.sh scripts/postgres.sh --with-docker "$@"
 fi
 shift
 
@@ -15,7 +16,4 @@ if ! docker image inspect "$image" >/dev/null 2>&1 && ! timeout 180 docker pull 
     docker image inspect "$image" >/dev/null 2>&1 || scripts/images/postgres.sh "$image"
 fi
 export VALOR_TEST_POSTGRES_IMAGE=$image
-if (($#)); then
-    exec .venv/bin/python -m tests.support.server .venv/bin/pytest "$@"
-fi
-exec .venv/bin/python -m tests.support.server scripts/integration_tests.sh
+exec .venv/bin/python -m tests.support.server "$@"
