@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 
 from testcontainers.community.postgres import PostgresContainer
 
@@ -17,9 +18,7 @@ PASSWORD = "of-a-test"
 def main(command: list[str]) -> int:
     """Exit code of the command."""
     os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image is one more that would have to be reached
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     image = os.environ["VALOR_TEST_POSTGRES_IMAGE"]
     container = PostgresContainer(image, username="postgres", password=PASSWORD, dbname="postgres")
     fsync = os.environ.get("VALOR_TEST_POSTGRES_FSYNC", "on")
@@ -30,6 +29,15 @@ def main(command: list[str]) -> int:
             "VALOR_TEST_POSTGRES_RESTART": f"docker restart -t 0 {container.get_wrapped_container().id}",
         }
         return subprocess.run(command, check=False, env=os.environ | environment).returncode
+
+
+def _free_port() -> int:
+    """A port that no program is given for its own calls: it has to be free again whenever the server comes back."""
+    for port in range(5433, 5500):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise LookupError("no port is free")
 
 
 if __name__ == "__main__":

@@ -42,17 +42,17 @@ async def test_a_flood_of_one_person_in_a_group_does_not_hold_up_the_others(tmp_
 
 
 @pytest.mark.parametrize(
-    ("refused", "state"), [("nothing", "done"), ("You are writing faster", "done"), ("answer to 61", "failed")]
+    ("refused", "state"), [("nothing", "done"), ("You are writing faster", "done"), ("answer to 31", "failed")]
 )
 async def test_the_notice_of_a_flood_is_no_part_of_the_answer(
     tmp_path: Path, refused: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "POLL", 0.05)
-    async with House(tmp_path, rate_per_minute=60).open() as house:
+    async with House(tmp_path, rate_per_minute=30).open() as house:
         house.channel.refuse = lambda part: "NO" if part.text.startswith(refused) else ""
-        for number in range(1, 62):
+        for number in range(1, 32):
             await house.pipeline.submit(message(f"{number}", number=number))
-        turn = await house.pipeline.until(61, state)
+        turn = await house.pipeline.until(31, state)
         assert any(part.text.startswith("You are writing faster") for part in house.channel.parts())
         notices = [post.message_id for post in house.channel.posts if post.texts[0].startswith("You are writing")]
         assert not set(turn.answer_message_ids) & set(notices)
