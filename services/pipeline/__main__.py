@@ -17,6 +17,7 @@ from services.pipeline.adapters.store import SqlStore
 from services.pipeline.dispatch import Dispatcher
 from services.pipeline.follow import Followers
 from services.pipeline.gate import Pace
+from services.pipeline.keep import Keeper
 from services.pipeline.model import Limits
 from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.respond import Responder
@@ -64,12 +65,17 @@ async def _house(
         groups=settings.listed(),
     )
     dispatcher = Dispatcher(store, responder.run, settings.capacity)
+    keeper = Keeper(store)
     database.listen("lanes", dispatcher.look_at)
     database.listen("revoked", dispatcher.revoke)
     database.listen("parts", followers.look_at)
+    database.listen("parts", keeper.look_at)
+    database.listen("promises", keeper.wake)
     await store.reclaim()
     async with asyncio.TaskGroup() as tasks:
-        loops = [tasks.create_task(loop) for loop in (stage.play(), dispatcher.poll(), dispatcher.claim())]
+        loops = [
+            tasks.create_task(loop) for loop in (stage.play(), dispatcher.poll(), dispatcher.claim(), keeper.run())
+        ]
         submit = Submit(store, people, renderer, settings.listed())
 
         async def leave() -> None:

@@ -30,6 +30,11 @@ COMMANDS = (
     CommandSpec("help", "what I can do"),
     CommandSpec("status", "how I am, and what waits"),
     CommandSpec("stop", "stop what I am doing here, and forget what waits"),
+    CommandSpec("remind", "say something later: /remind in 10 minutes stretch your legs"),
+    CommandSpec("every", "do something again and again: /every day at 9:00 what is on today?"),
+    CommandSpec("promises", "what I have promised you"),
+    CommandSpec("cancel", "take a promise back: /cancel 3"),
+    CommandSpec("timezone", "say where your clock is: /timezone Europe/Berlin"),
 )
 
 

@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.pipeline.promises import Promise
+
+PROMISE = "promise"
+"""The kind of a message that nobody wrote: a promise is due."""
+
 
 class ChatType(StrEnum):
     """What kind of chat it is; decides who is answered and where message ids come from."""
@@ -118,6 +123,13 @@ class Message:
     entities: tuple[Entity, ...] = ()
     reply_to: int = 0
     send_time: float = 0.0
+    order_key: int = 0
+    """Its place in its lane, where that is known; mostly its number."""
+
+    @property
+    def answered(self) -> int:
+        """The message that an answer belongs to: this one, or the one that asked for a promise. 0: there is none."""
+        return self.message_id or self.reply_to
 
     @property
     def lane(self) -> str:
@@ -164,6 +176,8 @@ class Turn:
     trace: str = ""
     edition: int = 0
     """How often the turn was begun anew, by an edit or a replay."""
+    promise: Promise | None = None
+    """What the turn carries out, where nobody asks."""
 
     @property
     def key(self) -> str:
@@ -174,6 +188,10 @@ class Turn:
     def run(self) -> str:
         """The name of this run."""
         return run(self.turn_id, self.fence)
+
+    def seconds(self, usual: float) -> float:
+        """How long the turn may take."""
+        return usual if self.promise is None else 60.0 * self.promise.minutes
 
 
 @dataclass(frozen=True, slots=True)

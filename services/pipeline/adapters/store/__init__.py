@@ -3,8 +3,9 @@
 from services.pipeline.adapters.store.history import HistoryTable
 from services.pipeline.adapters.store.messages import MessageTable
 from services.pipeline.adapters.store.parts import PartTable
+from services.pipeline.adapters.store.promises import PromiseTable
 from services.pipeline.adapters.store.turns import TurnTable
 
 
-class SqlStore(MessageTable, TurnTable, HistoryTable, PartTable):
+class SqlStore(MessageTable, TurnTable, HistoryTable, PartTable, PromiseTable):
     """The store of `ports.Store` on SQL."""

@@ -17,7 +17,11 @@ class HistoryTable(Table):
             f"SELECT * FROM chat_history WHERE {rows.LANE} AND order_key < :order AND NOT deleted AND message != ''"
             " ORDER BY order_key DESC, direction DESC, id DESC LIMIT :limit"
         )
-        parameters = {**rows.lane(message.account, message.address), "order": message.message_id, "limit": limit}
+        parameters = {
+            **rows.lane(message.account, message.address),
+            "order": message.message_id or message.order_key + 1,
+        }
+        parameters["limit"] = limit
         found = await self._database.read(lambda tx: tx.all(query, **parameters))
         return [_said(row) for row in reversed(found)]
 

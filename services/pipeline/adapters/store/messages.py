@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.chassis import tracing
 from services.chassis.writer import Row, Transaction
-from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store import promise_rows, rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.commands import stopped
 from services.pipeline.model import Account, ChatType, Disposition, Draft, Message, PartKind, State, run
@@ -97,6 +97,8 @@ class MessageTable(Table):
         """The question of a turn has changed: what was thought about the old one is void."""
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=known["turn_id"])
         tx.run("UPDATE turns SET edition = edition + 1 WHERE id = :id", id=known["turn_id"])
+        if known["state"] in {State.WAITING, State.RUNNING}:
+            promise_rows.void(tx, known["turn_id"], self._clock())
         for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=known["turn_id"]):
             tx.notify("revoked", run(turn["id"], turn["fence"]))
             tx.notify("lanes", turn["lane"])
@@ -109,7 +111,7 @@ class MessageTable(Table):
             if known is not None:
                 return Disposition.ACTED, known["turn_id"]
             now = self._clock()
-            count = _cancel(tx, "lane = :lane", now, lane=message.lane)
+            count = cancel(tx, "lane = :lane", now, lane=message.lane)
             history_id = _insert(tx, message, Admission(Disposition.ACTED, person))
             return Disposition.ACTED, self._answer_at_once(tx, history_id, message, person, Draft(stopped(count)))
 
@@ -131,7 +133,7 @@ class MessageTable(Table):
             message=message_id,
         )
         for row in found:
-            _cancel(tx, "history_id = :id", self._clock(), id=row["id"])
+            cancel(tx, "history_id = :id", self._clock(), id=row["id"])
         return len(found)
 
     async def is_ours(self, account: Account, chat_id: int, message_id: int) -> bool:
@@ -199,7 +201,7 @@ def _insert_turn(
     return turn_id
 
 
-def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> int:
+def cancel(tx: Transaction, where: str, now: float, **parameters: object) -> int:
     """Cancel turns; a preview that stands says so, and whoever runs them is told."""
     cancelled = rows.move(tx, State.CANCELLED, where, now=now, **parameters)
     for turn in cancelled:
@@ -208,6 +210,7 @@ def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> in
             said = Draft(stopped(1))
             rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview["id"])
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
+        promise_rows.void(tx, turn["id"], now)
         tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", turn["lane"])
     return len(cancelled)

@@ -74,7 +74,8 @@ def turn_of(row: Row) -> Turn:
         account=account_of(row),
         address=address_of(row),
         chat_type=ChatType(row["chat_type"]),
-        message_id=row["message_id"],
+        message_id=row["message_id"] or 0,
+        order_key=row["order_key"],
         sender=Sender(row["user_id"], row["user_name"], row["username"]),
         text=row["message"],
         version=row["version"],
@@ -181,7 +182,10 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
     if question is None:
         raise LookupError(f"turn {turn_id} has no message")
     preview = standing_preview(tx, turn_id)
-    reply_to = 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
+    if question["message_id"] is None:  # nobody asks just now: what is answered is what asked for the promise
+        reply_to = question["reply_to"]
+    else:
+        reply_to = 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
     for number, draft in enumerate(drafts):
         first = number == 0
         part_id = insert_text(
@@ -211,7 +215,8 @@ def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: f
     tx.run(
         f"INSERT INTO chat_history ({copied}, version, order_key, direction, disposition, user_id, user_name,"
         " message_type, message, entities, reply_to, timestamp, part_id)"
-        f" SELECT {copied}, 0, order_key, 'out', '', account_id, '', 'text', :text, :entities, message_id, :now, :part"
+        f" SELECT {copied}, 0, order_key, 'out', '', account_id, '', 'text', :text, :entities,"
+        " COALESCE(message_id, reply_to), :now, :part"
         " FROM chat_history WHERE id = :id",
         id=question["id"],
         text=draft.text,

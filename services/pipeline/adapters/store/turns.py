@@ -28,7 +28,7 @@ _CLAIMABLE = (
     "t.state = 'waiting' AND t.not_before <= :now"
     " AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.lane = t.lane AND r.state = 'running')"
     " AND NOT EXISTS (SELECT 1 FROM turns e WHERE e.lane = t.lane AND e.state = 'waiting'"
-    " AND e.not_before <= :now AND e.order_key < t.order_key)"
+    " AND e.not_before <= :now AND (e.order_key < t.order_key OR (e.order_key = t.order_key AND e.id < t.id)))"
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
 
@@ -229,7 +229,7 @@ def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int)
     if lanes is None:
         query = f"SELECT t.id FROM turns t WHERE {_CLAIMABLE} ORDER BY t.accept_time LIMIT :limit"
         return [row["id"] for row in tx.all(query, now=now, limit=limit)]
-    query = f"SELECT t.id FROM turns t WHERE t.lane = :lane AND {_CLAIMABLE} ORDER BY t.order_key LIMIT 1"
+    query = f"SELECT t.id FROM turns t WHERE t.lane = :lane AND {_CLAIMABLE} ORDER BY t.order_key, t.id LIMIT 1"
     found = (tx.value(query, lane=lane, now=now) for lane in lanes)
     return [turn_id for turn_id in found if turn_id is not None][:limit]
 
@@ -271,7 +271,7 @@ def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
         turn_id=row["turn_id"],
         account=rows.account_of(row),
         address=rows.address_of(row),
-        message_id=row["message_id"],
+        message_id=row["message_id"] or 0,
         state=State(row["state"]),
         reason=row["reason"],
         usage=rows.load_usage(row["usage"]),
@@ -290,7 +290,7 @@ def _letter(row: Row) -> DeadLetter:
         turn_id=row["turn_id"],
         account=rows.account_of(row),
         address=rows.address_of(row),
-        message_id=row["message_id"],
+        message_id=row["message_id"] or 0,
         reason=row["reason"],
         cause=row["cause"],
         create_time=row["create_time"],
