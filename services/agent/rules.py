@@ -195,6 +195,15 @@ ASKED = Rules(
         ],
     ),
     (_says("pong"), [r"ping"]),
+    (
+        _promise,
+        [
+            rf"remind (?:me|us) (?:{LATER}|{EACH}) (?:to|of|about|that) (?P<what>.+)",
+            rf"remind (?:me|us) (?:to|of|about|that) (?P<what>.+?) (?:{LATER}|{EACH})",
+            rf"(?:{LATER}|{EACH}),? remind (?:me|us) (?:to|of|about|that) (?P<what>.+)",
+        ],
+    ),
+    (_report, [rf"(?:{LATER},? )?(?P<what>.+?),? and {REPORT}"]),
     (_sum, [rf"(?:(?:what{IS}|what are|how much{IS}|calculate|compute|solve|evaluate|work out)[\s:]+)?(?P<sum>.+)"]),
     (
         _time,
@@ -232,15 +241,6 @@ ASKED = Rules(
             rf"(?:look up|search for|find) {QUERY}",
         ],
     ),
-    (
-        _promise,
-        [
-            rf"remind (?:me|us) (?:{LATER}|{EACH}) (?:to|of|about|that) (?P<what>.+)",
-            rf"remind (?:me|us) (?:to|of|about|that) (?P<what>.+?) (?:{LATER}|{EACH})",
-            rf"(?:{LATER}|{EACH}),? remind (?:me|us) (?:to|of|about|that) (?P<what>.+)",
-        ],
-    ),
-    (_report, [rf"(?:{LATER},? )?(?P<what>.+?),? and {REPORT}"]),
     (
         _react,
         [

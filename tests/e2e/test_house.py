@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.plan import Run
+from services.cli.sandbox import people
+
 VALOR = [sys.executable, "-m", "services.cli"]
 
 
@@ -71,6 +74,25 @@ def test_other_commands_find_the_running_house(tmp_path: Path, arguments: tuple[
         assert second.returncode == 2
         assert second.stderr.startswith(f"Valor runs on {tmp_path} already")
     assert valor(tmp_path, "status").returncode == 2
+
+
+@pytest.mark.timeout(60)
+async def test_what_is_promised_arrives_once(tmp_path: Path) -> None:
+    """F18, F92."""
+    with house(tmp_path):
+        run = Run.load(tmp_path).sandbox
+        assert run is not None
+        async with people(run) as (telegram, person, bot):
+            promised = await telegram.ask(person, bot, "/remind in 1 second hello")
+            assert promised.text.startswith("I will remind you on")
+            told = await telegram.ask(person, bot, "work out 17 * 23 and report back")
+            assert told.text == "I will do that and report back here."
+            for wanted in ("Reminder: hello", "17 * 23 = 391"):
+                await telegram.wait_for(lambda action, text=wanted: action.text == text, 20, since=0)  # type: ignore[misc]
+            await telegram.ask(person, bot, "/promises")
+            said = [action.text for action in await telegram.record() if action.kind in {"send", "edit"}]
+    assert said.count("Reminder: hello") == said.count("17 * 23 = 391") == 1
+    assert said[-1].startswith("There are no open promises here.")
 
 
 @pytest.mark.timeout(60)

@@ -309,8 +309,8 @@ async def test_whatever_happens_every_due_time_runs_once_and_everything_ends(boo
     assert set(turns) <= {State.DONE, State.FAILED, State.CANCELLED}
     assert len(turns) == sum(runs.values())
     kept_too_early = books.rows(
-        "SELECT p.id FROM promises p JOIN promise_parents d ON d.promise_id = p.id JOIN promises q ON q.id = d.parent_id"
-        " WHERE p.state = 'kept' AND q.state != 'kept'"
+        "SELECT p.id FROM promises p JOIN promise_parents d ON d.promise_id = p.id"
+        " JOIN promises q ON q.id = d.parent_id WHERE p.state = 'kept' AND q.state != 'kept'"
     )
     assert kept_too_early == []
 
