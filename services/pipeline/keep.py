@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from services.chassis import logs
 from services.chassis.errors import Unavailable
@@ -11,7 +11,7 @@ from services.pipeline import failures, schedule
 from services.pipeline.metrics import ENDED_PROMISES, OLDEST_DUE_PROMISE, WAITING_PROMISES
 from services.pipeline.model import State
 from services.pipeline.ports import Ended, Promises
-from services.pipeline.promises import PromiseState
+from services.pipeline.promises import Promise, PromiseState
 
 log = logs.get()
 
@@ -63,12 +63,14 @@ class Keeper:
     async def look(self) -> None:
         """Close what has ended, begin what is due, and measure."""
         for ended in await self._promises.ended_promises():
-            await self._close(ended)
+            with _apart(ended.promise):
+                await self._close(ended)
         begun = set[str]()
         for promise in await self._promises.ready_promises(AT_ONCE):
-            if promise.lane not in begun and await self._promises.begin_promise(promise):
-                begun.add(promise.lane)
-                log.info("promise_begun", promise_id=promise.promise_id)
+            with _apart(promise):
+                if promise.lane not in begun and await self._promises.begin_promise(promise):
+                    begun.add(promise.lane)
+                    log.info("promise_begun", promise_id=promise.promise_id)
         self._lanes |= begun
         waiting, oldest = await self._promises.measure_promises()
         WAITING_PROMISES.set(waiting)
@@ -83,3 +85,14 @@ class Keeper:
             self._lanes.discard(promise.lane)
             ENDED_PROMISES.labels(_ENDS[ended.state] if to is PromiseState.WAITING else to).inc()
             log.info("promise_ended", promise_id=promise.promise_id, state=to)
+
+
+@contextmanager
+def _apart(promise: Promise) -> Iterator[None]:
+    """Whatever is wrong with one promise must not keep all others from being kept."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception:  # the worker loop: see above
+        log.exception("promise_broke", promise_id=promise.promise_id)

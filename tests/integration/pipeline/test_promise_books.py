@@ -3,6 +3,7 @@
 import itertools
 import random
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
@@ -117,6 +118,7 @@ async def test_the_database_lets_a_promise_move_as_is_legal_and_no_other_way(
     moved = await database.write(lambda tx: promise_rows.shift(tx, to, "id = 1", now=1.0, next=2.0))
     assert bool(moved) == (state in LEGAL[to])
     assert books.states() == [to if moved else state]
+    await database.write(lambda tx: tx.run("DELETE FROM promises"))
 
 
 def test_what_has_ended_stays_ended() -> None:
@@ -231,6 +233,21 @@ async def test_a_disk_that_refuses_is_waited_for(books: Books, monkeypatch: pyte
         await books.keeper.run()
 
 
+async def test_one_that_breaks_keeps_no_other_from_being_kept(books: Books) -> None:
+    await books.make(Wish("broken", START, priority=10), chat=8)
+    await books.make(Wish("whole", START, "0 9 * * *"), chat=9)
+    begin = books.store.begin_promise
+
+    async def broken(promise: Promise) -> bool:
+        if promise.text == "broken":
+            raise ValueError(promise.text)
+        return await begin(promise)
+
+    books.store.begin_promise = broken  # type: ignore[method-assign]
+    (turn,) = await books.look()
+    assert (await books.store.promised(turn)).message.text == "whole"
+
+
 class Life:
     """Anything may happen at any time, kills included; every due time runs once, and everything ends."""
 
@@ -318,18 +335,18 @@ async def test_whatever_happens_every_due_time_runs_once_and_everything_ends(boo
 async def test_a_copy_from_the_version_before_is_brought_up_to_date(books: Books, tmp_path: Path) -> None:
     """The tables are added to a file that has turns, and nothing of it changes."""
     await books.make()
-    await books.store._database.write(
-        lambda tx: [
-            tx.run(f"DROP TABLE {name}") for name in ("promise_runs", "promise_parents", "promises", "calendars")
-        ]
-    )
-    await books.store._database.write(lambda tx: tx.run("UPDATE alembic_version SET version_num = '0001'"))
     await books.close()
     older = tmp_path / "older"
     older.mkdir()
     shutil.copy(tmp_path / "pipeline.db", older)
-    copy = await Books(older).open()
-    copy.number = 5
-    await copy.make(Wish("x", START))
-    assert copy.rows("SELECT COUNT(*) FROM turns") == [2]
-    await copy.close()
+    connection = sqlite3.connect(older / "pipeline.db")
+    for table in ("promise_runs", "promise_parents", "promises", "calendars"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.commit()
+    connection.close()
+    newer = await Books(older).open()
+    newer.number = 1
+    await newer.make(Wish("x", START))
+    assert newer.rows("SELECT COUNT(*) FROM turns") == [2]
+    await newer.close()

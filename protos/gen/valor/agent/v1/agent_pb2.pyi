@@ -113,6 +113,8 @@ Global___Start: _TypeAlias = Start  # noqa: Y015
 
 @_typing.final
 class Promise(_message.Message):
+    """What was promised earlier: when that was, and for when."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     CREATE_TIME_FIELD_NUMBER: _builtins.int
