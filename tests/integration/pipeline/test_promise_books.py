@@ -148,6 +148,28 @@ async def test_two_keepers_begin_and_end_it_once(books: Books) -> None:
     assert closed == [True, False]
 
 
+async def test_what_was_moved_meanwhile_does_not_begin_at_its_old_time(books: Books) -> None:
+    await books.make(Wish("x", START, "0 9 * * *"))
+    (stale,) = await books.store.ready_promises(10)
+    await books.store.set_zone("1", "Europe/Berlin", {stale.promise_id: START + 60})
+    assert not await books.store.begin_promise(stale)
+    assert await books.look() == []
+    books.now += 60
+    assert len(await books.look()) == 1
+
+
+async def test_it_is_kept_when_its_answer_was_received_and_not_before(books: Books) -> None:
+    """F92."""
+    await books.make(Wish("x", START))
+    (turn,) = await books.look()
+    await books.store.finish(turn, [Draft("done")], Usage())
+    await books.look()
+    assert books.states() == ["running"]
+    await books.deliver()
+    await books.look()
+    assert books.states() == ["kept"]
+
+
 async def test_one_after_another_in_a_chat_and_side_by_side_in_two(books: Books) -> None:
     await books.make(Wish("a", START), Wish("b", START), chat=8)
     await books.make(Wish("c", START), chat=9)
