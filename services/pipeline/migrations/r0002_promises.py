@@ -41,7 +41,7 @@ def _promises() -> None:
         sa.Column("number", sa.BigInteger, nullable=False, comment="what the person calls it"),
         sa.Column("lane", sa.Text, nullable=False),
         sa.Column("turn_id", KEY, sa.ForeignKey("turns.id"), nullable=False, index=True, comment="that made it"),
-        sa.Column("call", sa.Text, unique=True, comment="turn:step:index; null: the question was changed since"),
+        sa.Column("call", sa.Text, nullable=False, unique=True, comment="turn:step:index"),
         sa.Column("type", sa.Text, sa.CheckConstraint("type IN ('reminder', 'task')"), nullable=False),
         sa.Column("payload", sa.Text, nullable=False, comment="what is promised"),
         sa.Column("cron", sa.Text, nullable=False, comment="empty: once"),

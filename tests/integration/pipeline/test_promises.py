@@ -182,6 +182,22 @@ async def test_a_question_that_is_changed_drops_what_the_old_one_promised(house:
     assert states(house) == ["cancelled", "waiting"]
 
 
+async def test_a_replay_promises_anew_and_once(house: House) -> None:
+    async def unlucky(act: Act) -> str:
+        number = await promise(act, what="dig", when="in 3 days")
+        if len(house.agent.acts) == 1:
+            raise WrongState("no", reason="STEP_LIMIT")
+        return number
+
+    house.agent.script = unlucky
+    response = await house.pipeline.submit(message("plan"))
+    await house.pipeline.until(1, "failed")
+    await until(lambda: not house.rows("SELECT id FROM parts WHERE receipt_id IS NULL"))
+    await house.pipeline.replay(response.turn_id)
+    await house.pipeline.until(1, "done")
+    assert states(house) == ["cancelled", "waiting"]
+
+
 async def test_one_waits_for_another_whatever_their_priorities(house: House) -> None:
     go = asyncio.Event()
 

@@ -57,6 +57,4 @@ _STAMP = {
 
 def void(tx: Transaction, turn_id: int, now: float) -> None:
     """The turn is begun anew or cancelled: nobody was told of what it promised, so what has not begun is dropped."""
-    dropped = shift(tx, PromiseState.CANCELLED, "turn_id = :turn AND state = 'waiting'", turn=turn_id, now=now)
-    for row in dropped:
-        tx.run("UPDATE promises SET call = NULL WHERE id = :id", id=row["id"])
+    shift(tx, PromiseState.CANCELLED, "turn_id = :turn AND state = 'waiting'", turn=turn_id, now=now)

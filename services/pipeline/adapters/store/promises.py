@@ -29,7 +29,7 @@ class PromiseTable(Table):
 
     async def make_promise(self, turn: Turn, step: int, index: int, wish: Wish) -> Promise:
         """Promise something in the name of a turn's call; the same call again gets the same promise."""
-        call = f"{turn.turn_id}:{step}:{index}"
+        call = f"{turn.key}:{step}:{index}"
 
         def change(tx: Transaction) -> Promise:
             check_held(tx, turn)

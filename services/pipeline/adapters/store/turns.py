@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from services.chassis.errors import LostOwnership, NotFound, WrongState
 from services.chassis.writer import Row, Transaction
-from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store import promise_rows, rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.model import (
     Account,
@@ -204,6 +204,7 @@ class TurnTable(Table):
             moved = rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id)
             if not moved:
                 raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
+            promise_rows.void(tx, turn_id, self._clock())
             tx.run("UPDATE turns SET edition = edition + 1, attempts = 0, reason = '' WHERE id = :id", id=turn_id)
             tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
             tx.run("DELETE FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL", id=turn_id)
