@@ -40,7 +40,7 @@ types: .venv/ready-dev  ## Check types
 	$(BIN)/mypy
 
 layers: .venv/ready-dev  ## Check who imports whom
-	$(BIN)/lint-imports --no-cache >build/layers.txt || { cat build/layers.txt; exit 1; }
+	@mkdir -p build && $(BIN)/lint-imports --no-cache >build/layers.txt || { cat build/layers.txt; exit 1; }
 
 check: lint types layers protos-check test  ## Everything that has to pass
 

@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 say() { printf '%s\n' "$*" >&2; }
+fail() { say "$1: the first start needs the package index. Connect this machine, or name a mirror as pip and uv want it."; exit 1; }
 
 python=$(command -v python3.11 || command -v python3 || true)
 if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then
@@ -29,7 +30,7 @@ if [ -z "$uv" ]; then
                 rm -rf build/uv
                 "$python" -m venv build/uv
             fi
-            build/uv/bin/python -m pip install --quiet uv
+            build/uv/bin/python -m pip install --quiet uv 2>>build/uv.log || fail "uv cannot be installed (build/uv.log)"
         fi
     fi
 fi
@@ -39,5 +40,6 @@ say "Setting up .venv (about 200 MB the first time) …"
 group=""
 [ "${1:-}" = dev ] && group="--group dev"
 # shellcheck disable=SC2086 # the group is two words or none
-"$uv" pip install --quiet --python .venv --compile-bytecode --constraint constraints.txt --editable '.[cli]' $group
+"$uv" pip install --quiet --python .venv --compile-bytecode --constraint constraints.txt --editable '.[cli]' $group \
+    || fail "Valor's packages cannot be installed"
 .venv/bin/python -m compileall -q services protos/gen

@@ -1,5 +1,6 @@
 """Settings of agent."""
 
+import re
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -67,8 +68,8 @@ class Settings(ProcessSettings):
     @field_validator("model_url")
     @classmethod
     def _address(cls, value: str) -> str:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("it does not begin with http:// or https://")
+        if value and not re.match(r"https?://[^/]", value):
+            raise ValueError("it does not begin with http:// or https:// and a host")
         return value
 
     @model_validator(mode="after")

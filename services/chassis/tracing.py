@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _tracer: "Tracer | None" = None
 
+PATIENCE = 3.0
+"""Seconds that spans wait for a collector that is away; a process that stops waits no longer either."""
+
 
 def setup(service: str) -> None:
     """Export spans as `service` where OTEL_EXPORTER_OTLP_ENDPOINT is set; do nothing else."""
@@ -22,7 +25,7 @@ def setup(service: str) -> None:
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 (20 MB)
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    export_to(BatchSpanProcessor(OTLPSpanExporter()), service)
+    export_to(BatchSpanProcessor(OTLPSpanExporter(timeout=PATIENCE)), service)
 
 
 def export_to(processor: Any, service: str) -> None:

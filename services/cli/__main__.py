@@ -1,5 +1,6 @@
 """The commands."""
 
+import io
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -10,13 +11,20 @@ import uvloop
 from services.chassis.app import innermost
 from services.chassis.errors import SettingsError, ValorError
 from services.cli import ask
-from services.cli.up import up as run_house
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Valor, an AI teammate that lives in Telegram.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Valor, an AI teammate that lives in Telegram.",
+)
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 it failed, 2 a setting is missing or wrong."""
+    """Run the command line. Exit codes: 0 done, 1 it failed, 2 a setting is missing or wrong, 130 Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a character shows another
     app()
 
 
@@ -27,6 +35,8 @@ def up(
     chat: Annotated[bool, typer.Option("--chat", help="Open a chat prompt (sandbox Telegram only).")] = False,
 ) -> None:
     """Start the whole house. Without TELEGRAM_… settings it brings its own sandbox Telegram."""
+    from services.cli.up import up as run_house  # noqa: PLC0415 (the other commands need not wait for all services)
+
     _do(lambda: run_house(processes=processes, chat=chat))
 
 
@@ -61,6 +71,8 @@ def _do(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         _fail(group, 2)
     except* ValorError as group:
         _fail(group, 1)
+    except* KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _fail(group: BaseException, code: int) -> None:

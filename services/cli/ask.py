@@ -2,16 +2,14 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from services.chassis import client
-from services.chassis.errors import SettingsError, ValorError
+from services.chassis import app, client
+from services.chassis.errors import InvalidArgument, ValorError
 from services.cli import plan as plans
-from services.cli.chat import Chat
+from services.cli.chat import private_chat
+from services.cli.converse import converse
 from services.cli.plan import Run
-from services.cli.sandbox import people
-from services.cli.up import converse
+from services.testdc.lines import SandboxError
 from valor.monitor.v1 import monitor_pb2, monitor_pb2_grpc
 from valor.people.v1 import people_pb2, people_pb2_grpc
 from valor.pipeline.v1 import pipeline_pb2, pipeline_pb2_grpc
@@ -19,14 +17,16 @@ from valor.pipeline.v1 import pipeline_pb2, pipeline_pb2_grpc
 
 async def chat() -> None:
     """Chat in the sandbox Telegram."""
-    await converse(_run())
+    await converse(_run(), app.stop_signal())
 
 
 async def send(text: str) -> None:
     """Say one thing in the sandbox Telegram and print the answer."""
-    async with _private_chat(_run()) as private:
-        for answer in await private.ask(text):
-            sys.stdout.write(f"{answer}\n")
+    async with private_chat(_run()) as private:
+        try:
+            sys.stdout.writelines(f"{answer}\n" for answer in await private.ask(text))
+        except SandboxError as error:
+            raise InvalidArgument(f"Telegram refuses this message: {error}") from None
 
 
 async def pair(code: str) -> None:
@@ -70,14 +70,3 @@ async def _waiting(run: Run) -> str:
 
 def _run() -> Run:
     return Run.load(plans.data_folder(os.environ))
-
-
-@asynccontextmanager
-async def _private_chat(run: Run) -> AsyncIterator[Chat]:
-    if run.sandbox is None:
-        raise SettingsError("This house is on the real Telegram: write to your bot there.")
-    async with (
-        people(run.sandbox) as (sandbox, person, bot),
-        client.connect(run.addresses["pipeline"], run.token) as pipeline,
-    ):
-        yield Chat(sandbox, person, bot, pipeline)

@@ -1,16 +1,16 @@
-"""The prompt: what is typed is a Telegram message of the person at the terminal, what is printed is what they see."""
+"""The private chat with the bot in the sandbox Telegram, as the person at the terminal has it."""
 
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.formatted_text import HTML, FormattedText
-from prompt_toolkit.patch_stdout import patch_stdout
-
+from services.chassis import client
 from services.chassis.client import Caller
-from services.chassis.errors import NotFound, ValorError
+from services.chassis.errors import NotFound, SettingsError, TimedOut, Unavailable, ValorError
+from services.cli.actors import people
+from services.cli.plan import Run
 from services.testdc.model import Account, Action
 from services.testdc.remote import Said, Sandbox
 from valor.common.v1 import common_pb2 as common
@@ -22,25 +22,63 @@ PATIENCE = 660.0
 
 ENDED = {pb.TURN_STATE_DONE, pb.TURN_STATE_FAILED, pb.TURN_STATE_CANCELLED}
 
+CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+"""What would command a terminal instead of being shown by it. Telegram's own clients do not show these either."""
+
+
+@asynccontextmanager
+async def private_chat(run: Run) -> AsyncIterator["Chat"]:
+    """The chat with the bot of a running house.
+
+    Raises:
+        SettingsError: The house is on the real Telegram.
+        Unavailable: The house has stopped.
+    """
+    if run.sandbox is None:
+        raise SettingsError("This house is on the real Telegram: write to your bot there.")
+    try:
+        async with (
+            people(run.sandbox) as (sandbox, person, bot),
+            client.connect(run.addresses["pipeline"], run.token) as pipeline,
+        ):
+            yield Chat(sandbox, person, bot, pipeline)
+    except ConnectionError:
+        raise Unavailable("Valor has stopped.") from None
+
 
 class Chat:
-    """The person's private chat with the bot."""
+    """The person's private chat with the bot. Every method raises ConnectionError when the sandbox is gone."""
 
     def __init__(self, sandbox: Sandbox, person: Account, bot: Account, pipeline: Caller) -> None:
         self._sandbox, self._person, self._bot, self._pipeline = sandbox, person, bot, pipeline
         self._stub = rpc.PipelineServiceStub(pipeline.channel)
 
+    async def say(self, text: str) -> None:
+        """Say something and do not wait; SandboxError if Telegram refuses it."""
+        await self._sandbox.say(self._person, self._bot, text)
+
     async def ask(self, text: str) -> list[str]:
         """Say something and wait for everything that is said to it: the messages as the person sees them in the end.
 
         Raises:
-            TimeoutError: No answer came.
+            SandboxError: Telegram refuses the message.
+            TimedOut: No answer came.
         """
         since = await self._sandbox.last_seq()
         said = await self._sandbox.say(self._person, self._bot, text)
-        async with asyncio.timeout(PATIENCE):
-            await self._settled(said)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._settled(said)
+        except TimeoutError:
+            raise TimedOut(f"No answer came to: {text}") from None
         return await self._heard(since)
+
+    async def watch(self) -> AsyncIterator[Action]:
+        """What the bot does in this chat, from now on."""
+        async with aclosing(self._sandbox.watch(await self._sandbox.last_seq())) as actions:
+            async for action in actions:
+                if self._is_ours(action):
+                    yield replace(action, text=action.text.translate(CONTROLS))
 
     async def _settled(self, said: Said) -> None:
         account = common.Account(channel="telegram", account_id=self._bot.id)
@@ -54,6 +92,7 @@ class Chat:
             except NotFound:
                 pass  # it is on its way
             except ValorError as error:
+                await self._sandbox.last_seq()  # the sandbox is the last to go: without it nothing will come any more
                 sys.stderr.write(f"({error.message})\n")
                 await asyncio.sleep(1)
             await asyncio.sleep(0.02)
@@ -62,80 +101,8 @@ class Chat:
         texts: dict[int, str] = {}
         for action in await self._sandbox.record(since):
             if self._is_ours(action) and action.kind in {"send", "edit"} and action.post is not None:
-                texts[action.post] = action.text
+                texts[action.post] = action.text.translate(CONTROLS)
         return list(texts.values())
 
     def _is_ours(self, action: Action) -> bool:
         return action.account == self._bot.id and action.chat == self._person.id
-
-    async def watch(self) -> AsyncIterator[Action]:
-        """What the bot does in this chat, from now on."""
-        async with aclosing(self._sandbox.watch(await self._sandbox.last_seq())) as actions:
-            async for action in actions:
-                if self._is_ours(action):
-                    yield action
-
-    async def say(self, text: str) -> None:
-        """Say something and do not wait."""
-        await self._sandbox.say(self._person, self._bot, text)
-
-
-async def pipe(chat: Chat) -> None:
-    """Answer the lines of standard input one after another; only the bot's final messages go to standard output."""
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        if not line.strip():
-            continue
-        try:
-            for text in await chat.ask(line.rstrip("\n")):
-                sys.stdout.write(f"{text}\n")
-        except TimeoutError:
-            sys.stderr.write(f"No answer to: {line}")
-        sys.stdout.flush()
-
-
-class Terminal:
-    """The prompt on a terminal: finals scroll by, what is still being written stands above the prompt."""
-
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
-        self._draft = ""
-        self._session: PromptSession[str] = PromptSession(message=self._prompt, erase_when_done=True)
-
-    async def run(self) -> None:
-        """Chat until Ctrl-D or Ctrl-C."""
-        watching = asyncio.create_task(self._watch())
-        try:
-            with patch_stdout(raw=True):
-                while True:
-                    text = await self._session.prompt_async()
-                    if text.strip():
-                        sys.stdout.write(f"\x1b[36myou ›\x1b[0m {text}\n")
-                        await self._chat.say(text)
-        except (EOFError, KeyboardInterrupt):
-            return
-        finally:
-            watching.cancel()
-
-    async def _watch(self) -> None:
-        async for action in self._chat.watch():
-            self._show(action)
-            self._session.app.invalidate()
-
-    def _show(self, action: Action) -> None:
-        match action.kind:
-            case "send":
-                self._draft = ""
-                sys.stdout.write(f"\x1b[32mvalor ›\x1b[0m {action.text}\n")
-            case "edit":
-                sys.stdout.write(f"\x1b[32mvalor ›\x1b[0m \x1b[2m(edited)\x1b[0m {action.text}\n")
-            case "draft":
-                self._draft = action.text
-            case "typing":
-                self._draft = self._draft or "…"
-            case "react" if action.emoji:
-                sys.stdout.write(f"\x1b[2mvalor reacts with {' '.join(action.emoji)}\x1b[0m\n")
-
-    def _prompt(self) -> FormattedText | HTML:
-        writing = [("class:dim fg:ansibrightblack", f"valor is writing: {self._draft}\n")] if self._draft else []
-        return FormattedText([*writing, ("fg:ansicyan", "you › ")])

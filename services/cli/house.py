@@ -18,11 +18,10 @@ async def one_process(plan: Plan) -> AsyncIterator[None]:
     Raises:
         SettingsError: A setting is missing or wrong.
     """
-    os.environ.update(plan.process_environment("valor"))
     async with AsyncExitStack() as house:
         if plan.run.sandbox is not None:
-            person = await house.enter_async_context(sandbox_telegram(plan))
-            os.environ.setdefault("VALOR_OWNER", str(person))
+            plan.settle_owner(await house.enter_async_context(sandbox_telegram(plan)))
+        os.environ.update(plan.process_environment("valor"))
         health = await house.enter_async_context(app.process("valor", settings.load(ProcessSettings)))
         for name in SERVICES:
             service = import_module(f"services.{name}.__main__")

@@ -4,7 +4,8 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ CALLED = ("people", "toolrunner", "agent", "pipeline", "monitor")
 """Services that take calls."""
 
 HOST = "127.0.0.1"
-FIRST_PORT = 7200
-"""Calls from here on, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a taken port is replaced."""
+FIRST_PORTS = range(7200, 32_000, 1000)
+"""Calls from 7200 on, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a taken port is replaced.
+A second house on the machine begins at 8200, and so on; those that programs get for their own calls lie above."""
 
-TELEGRAM = ("TELEGRAM_API_ID", "TELEGRAM_API_HASH", "TELEGRAM_BOT_TOKEN")
+TELEGRAM = ("API_ID", "API_HASH", "BOT_TOKEN", "SERVER", "SERVER_KEY")
+"""Settings of telegram, any of which asks for the real one."""
 SANDBOX_API = {"TELEGRAM_API_ID": "1", "TELEGRAM_API_HASH": "0" * 32}
 """The sandbox asks for no application; Telethon wants one."""
 
@@ -85,6 +88,17 @@ class Plan:
     environment: dict[str, str]
     """What every process gets; `process_environment` adds what is each process's own."""
 
+    @property
+    def sandbox(self) -> SandboxRun:
+        """The sandbox of a house that has one."""
+        if self.run.sandbox is None:
+            raise LookupError("this house has no sandbox")
+        return self.run.sandbox
+
+    def settle_owner(self, person: int) -> None:
+        """The person at the terminal owns the house, unless the settings name somebody else."""
+        self.environment["VALOR_OWNER"] = os.environ.get("VALOR_OWNER") or str(person)
+
     def process_environment(self, process: str) -> dict[str, str]:
         """The environment of one process."""
         return {
@@ -99,19 +113,38 @@ def data_folder(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("VALOR_DATA") or "data").absolute()
 
 
-def make(environ: Mapping[str, str], *, processes: bool) -> Plan:
-    """Choose addresses and secrets. Without Telegram settings the house brings its own sandbox Telegram."""
+@contextmanager
+def first_port() -> Iterator[int]:
+    """The first port of a block that no other house has, until our block ends, however that ends.
+
+    A free port alone says little: two houses that start at the same time find the same ones.
+    """
+    with socket.socket() as mark:
+        for first in FIRST_PORTS:
+            try:
+                mark.bind((HOST, first - 1))
+                break
+            except OSError:
+                continue
+        yield first
+
+
+def make(environ: Mapping[str, str], *, processes: bool, first: int) -> Plan:
+    """Choose addresses, from the port `first` on, and secrets.
+
+    Without Telegram settings the house brings its own sandbox Telegram.
+    """
     folder = data_folder(environ)
     ports = _Ports()
-    sandbox = None if any(environ.get(name) for name in TELEGRAM) else _sandbox(folder, ports)
-    addresses = {name: ports.take(FIRST_PORT + number) for number, name in enumerate(CALLED)}
+    sandbox = None if any(environ.get(f"TELEGRAM_{name}") for name in TELEGRAM) else _sandbox(folder, ports, first)
+    addresses = {name: ports.take(first + number) for number, name in enumerate(CALLED)}
     members = SERVICES if processes else ("valor",)
     run = Run(
         pid=os.getpid(),
         token=secrets.token_urlsafe(32),
         addresses=addresses,
-        health={name: ports.take(FIRST_PORT + 100 + number) for number, name in enumerate(members)},
-        metrics={name: ports.take(FIRST_PORT + 200 + number) for number, name in enumerate(members)},
+        health={name: ports.take(first + 100 + number) for number, name in enumerate(members)},
+        metrics={name: ports.take(first + 200 + number) for number, name in enumerate(members)},
         sandbox=sandbox,
     )
     return Plan(folder, run, _environment(folder, run))
@@ -135,17 +168,18 @@ def _environment(folder: Path, run: Run) -> dict[str, str]:
     return shared
 
 
-def _sandbox(folder: Path, ports: "_Ports") -> SandboxRun:
+def _sandbox(folder: Path, ports: "_Ports", first: int) -> SandboxRun:
     """The sandbox of a folder keeps its bot for ever, so that a second start goes on where the first ended."""
     path = folder / "sandbox.json"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"bot_token": f"{10_000 + secrets.randbelow(90_000)}:{secrets.token_urlsafe(24)}"}))
+        token = f"{10_000 + secrets.randbelow(90_000)}:{secrets.token_urlsafe(24)}"
+        draft = folder / "sandbox.new"
+        draft.write_text(json.dumps({"bot_token": token}))
+        draft.replace(path)  # whole or not at all, whenever the process is killed
     bot_token = json.loads(path.read_text())["bot_token"]
     return SandboxRun(
-        listen=ports.take(FIRST_PORT + 300),
-        control=ports.take(FIRST_PORT + 301),
+        listen=ports.take(first + 300),
+        control=ports.take(first + 301),
         token=secrets.token_urlsafe(32),
         bot_token=bot_token,
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from services.chassis import logs
 from services.chassis.errors import SettingsError
+from services.cli.actors import people
 from services.cli.plan import SERVICES, Plan
-from services.cli.sandbox import people
 
 log = logs.get()
 
@@ -45,7 +45,7 @@ async def processes(plan: Plan) -> AsyncIterator[None]:
         try:
             if plan.run.sandbox is not None:
                 start("testdc", _sandbox_environment(plan))
-                plan.environment.setdefault("VALOR_OWNER", str(await _owner(plan)))
+                plan.settle_owner(await _person(plan))
             for name in SERVICES:
                 start(name, plan.process_environment(name))
             yield
@@ -115,9 +115,7 @@ async def _stop(children: dict[str, Child]) -> None:
 
 
 def _sandbox_environment(plan: Plan) -> dict[str, str]:
-    run = plan.run.sandbox
-    if run is None:
-        raise LookupError("this house has no sandbox")
+    run = plan.sandbox
     return {
         "TESTDC_FOLDER": str(plan.folder / "testdc"),
         "TESTDC_LISTEN": run.listen,
@@ -127,12 +125,11 @@ def _sandbox_environment(plan: Plan) -> dict[str, str]:
     }
 
 
-async def _owner(plan: Plan) -> int:
-    if plan.run.sandbox is None:
-        raise LookupError("this house has no sandbox")
+async def _person(plan: Plan) -> int:
+    """The person at the terminal, once the sandbox is there."""
     while True:
         try:
-            async with people(plan.run.sandbox) as (_, person, _):
+            async with people(plan.sandbox) as (_, person, _):
                 return person.id
         except ConnectionError:
             await asyncio.sleep(0.05)

@@ -67,6 +67,7 @@ async def _house(
     dispatcher = Dispatcher(store, responder.run, settings.capacity)
     keeper = Keeper(store)
     database.listen("lanes", dispatcher.look_at)
+    database.listen("lanes", orchestrator.look_at)
     database.listen("revoked", dispatcher.revoke)
     database.listen("parts", followers.look_at)
     database.listen("parts", keeper.look_at)

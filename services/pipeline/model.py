@@ -5,9 +5,6 @@ from enum import StrEnum
 
 from services.pipeline.promises import Promise
 
-PROMISE = "promise"
-"""The kind of a message that nobody wrote: a promise is due."""
-
 
 class ChatType(StrEnum):
     """What kind of chat it is; decides who is answered and where message ids come from."""
@@ -40,12 +37,13 @@ class State(StrEnum):
 LEGAL: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.RUNNING, State.FAILED}),
     State.RUNNING: frozenset({State.WAITING}),
-    State.ANSWERING: frozenset({State.RUNNING}),
+    State.ANSWERING: frozenset({State.RUNNING, State.WAITING}),
     State.DONE: frozenset({State.ANSWERING}),
     State.FAILED: frozenset({State.RUNNING, State.ANSWERING}),
     State.CANCELLED: frozenset({State.WAITING, State.RUNNING}),
 }
-"""From which states a state may be entered: running → waiting hands over, failed → waiting replays."""
+"""From which states a state may be entered: running → waiting hands over, failed → waiting replays,
+waiting → answering has joined a running turn that answers both."""
 
 
 class PartKind(StrEnum):
@@ -125,6 +123,8 @@ class Message:
     send_time: float = 0.0
     order_key: int = 0
     """Its place in its lane, where that is known; mostly its number."""
+    promise_id: int = 0
+    """The promise that is due, where nobody wrote this: it has no number then. 0: somebody wrote it."""
 
     @property
     def answered(self) -> int:
@@ -210,6 +210,33 @@ class Checkpoint:
     step: int
     data: bytes
     usage: Usage
+    steer_ids: tuple[str, ...] = ()
+    """What joined the turn before this step."""
+    side_effects: bool = False
+    """A tool that the step asks for changes something outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Something that a running turn is told: a message that joins it, or its own question in another wording."""
+
+    turn_id: int
+    version: int
+    speaker: str
+    text: str
+    send_time: float
+    rewords: bool
+
+    @property
+    def steer_id(self) -> str:
+        """Its name towards the agent: another wording is another steer."""
+        return f"{self.turn_id}:{self.version}"
+
+    @staticmethod
+    def parse(steer_id: str) -> tuple[int, int]:
+        """The turn and the version of a name."""
+        turn_id, _, version = steer_id.partition(":")
+        return int(turn_id), int(version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,15 @@ from services.pipeline.metrics import ANSWER_SECONDS, ENDED, FAILED
 from services.pipeline.model import Draft, Role, Turn, Usage
 from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.plan import Planner
-from services.pipeline.ports import People, Renderer, Store
+from services.pipeline.ports import Output, People, Renderer, Store
 from services.pipeline.promises import Kind, Promise
 from services.pipeline.split import split
 from services.pipeline.stage import Stage
 
 log = logs.get()
 
-Answer = tuple[str | list[Draft], Usage]
-"""Markdown, or what is to be sent as it is; and what it cost."""
+Answer = Output | list[Draft]
+"""In Markdown, or what is to be sent as it is: words of people that nobody must read as Markdown."""
 
 AGAIN = 0.2
 """Seconds between two questions to people while it is away."""
@@ -68,7 +68,7 @@ class Responder:
             await self._give_up(turn, "CRASH_LOOP", f"claimed {turn.fence} times without an end")
             return
         try:
-            if not turn.message.message_id:  # nobody wrote it: a promise is due
+            if turn.message.promise_id:
                 turn = await self._store.promised(turn)
             answer = await self._admit(turn) if turn.role is Role.UNKNOWN else await self._answer(turn)
         except LostOwnership:
@@ -77,7 +77,7 @@ class Responder:
             await self._give_up(turn, error.reason, str(error))
             return
         if answer is not None:
-            await self._finish(turn, *answer)
+            await self._finish(turn, answer)
 
     async def _admit(self, turn: Turn) -> Answer | None:
         """Who wrote this was not known when it came: wait until it is, and decide then. None: it was not for us."""
@@ -96,7 +96,7 @@ class Responder:
             ENDED.labels("denied").inc()
             return None
         await self._store.drop_text(turn)
-        return PAIRING.format(code=code), Usage()
+        return Output(PAIRING.format(code=code), Usage())
 
     async def _pairing_code(self, turn: Turn) -> str:
         while True:
@@ -105,10 +105,13 @@ class Responder:
             except (Unavailable, TimedOut):
                 await asyncio.sleep(AGAIN)
 
-    async def _finish(self, turn: Turn, text: str | list[Draft], usage: Usage) -> None:
-        drafts = self._renderer.render(text) if isinstance(text, str) else text
+    async def _finish(self, turn: Turn, answer: Answer) -> None:
+        output = answer if isinstance(answer, Output) else Output("", Usage())
+        drafts = self._renderer.render(answer.text) if isinstance(answer, Output) else answer
         self._stage.close(turn)
-        await self._store.finish(turn, drafts, usage)
+        if not await self._store.finish(turn, drafts, output.usage, output.steer_ids):
+            ENDED.labels("reworded").inc()
+            return
         ENDED.labels("answered").inc()
         ANSWER_SECONDS.observe(max(0.0, time.time() - turn.accept_time))
         log.info("turn_answered", parts=len(drafts))
@@ -119,22 +122,21 @@ class Responder:
             return await self._keep(turn, turn.promise)
         match router.route(turn.message):
             case router.Command(name) if self._planner.knows(name):
-                return split(await self._planner.answer(name, turn), ()), Usage()
+                return split(await self._planner.answer(name, turn), ())
             case router.Command(name):
-                return await self._commands.answer(name, turn.message, turn.role), Usage()
+                return Output(await self._commands.answer(name, turn.message, turn.role), Usage())
             case router.Plain(text):
-                return text, Usage()
+                return Output(text, Usage())
             case router.Ask(text):
-                output = await self._orchestrator.answer(turn, text)
-                return output.text, output.usage
+                return await self._orchestrator.answer(turn, text)
 
     async def _keep(self, turn: Turn, promise: Promise) -> Answer:
         if promise.broken:
-            return [Draft(promises.not_kept(promise))], Usage()
+            return [Draft(promises.not_kept(promise))]
         if promise.kind is Kind.REMINDER:
-            return [Draft(promises.reminder(promise, turn.accept_time))], Usage()
+            return [Draft(promises.reminder(promise, turn.accept_time))]
         output = await self._orchestrator.answer(turn, promise.text)
-        return promises.introduction(promise, turn.accept_time) + output.text, output.usage
+        return replace(output, text=promises.introduction(promise, turn.accept_time) + output.text)
 
     async def _give_up(self, turn: Turn, reason: str, cause: str) -> None:
         self._stage.close(turn)

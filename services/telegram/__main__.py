@@ -22,6 +22,7 @@ from services.telegram.model import Away, LoggedOut
 from services.telegram.pace import Pace
 from services.telegram.receive import Receiver
 from services.telegram.settings import Settings
+from services.telegram.stop import Stopper
 
 log = logs.get()
 
@@ -53,7 +54,7 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
 
 
 class Switch:
-    """Whether the account is logged in, as everybody sees it."""
+    """Whether the account takes in what people write, as everybody sees it."""
 
     def __init__(self, health: Health) -> None:
         self._health, self.on = health, False
@@ -71,9 +72,8 @@ async def _live(settings: Settings, store: SqlStore, caller: Caller, online: Swi
         intake = Intake(store)
         try:
             async with connected(settings, store, intake) as account:
-                await online.turn(on=True)
                 log.info("logged_in", account=account.account_id)
-                await _serve(account, store, caller, intake, stop)
+                await _serve(account, store, caller, intake, online, stop=stop)
         except* LoggedOut as lost:
             log.error("logged_out", cause=str(lost.exceptions[0]))
             await store.save_session(None)
@@ -85,17 +85,20 @@ async def _live(settings: Settings, store: SqlStore, caller: Caller, online: Swi
             await asyncio.wait_for(stop.wait(), AGAIN)
 
 
-async def _serve(account: Account, store: SqlStore, caller: Caller, intake: Intake, stop: asyncio.Event) -> None:
+async def _serve(
+    account: Account, store: SqlStore, caller: Caller, intake: Intake, online: Switch, *, stop: asyncio.Event
+) -> None:
     pipeline = GrpcPipeline(caller, account.account_id, account.username)
     inbox, pace = Inbox(pipeline, store), Pace(store)
     await pace.load()
     receiver = Receiver(TelegramUpdates(account.client, store), store, inbox)
     await receiver.load()
-    deliverer = Deliverer(pipeline, TelegramSender(account.client, store), store, pace, receiver)
-    intake.open(receiver)
+    stopper = Stopper(pipeline)
+    deliverer = Deliverer(pipeline, TelegramSender(account.client, store), store, pace, receiver, stopper=stopper)
+    intake.open(receiver, stopper)
     try:
         async with asyncio.TaskGroup() as tasks:
-            works = receiver.run(), inbox.watch(), account.watch(), account.client.lost()
+            works = receiver.run(), _announce(receiver, online), inbox.watch(), account.watch(), account.client.lost()
             reading = [tasks.create_task(work) for work in works]
             sending = tasks.create_task(deliverer.run())
             await stop.wait()
@@ -105,7 +108,14 @@ async def _serve(account: Account, store: SqlStore, caller: Caller, intake: Inta
                 task.cancel()
     finally:
         await deliverer.stop(0)
+        await stopper.close()
         await inbox.close()
+
+
+async def _announce(receiver: Receiver, online: Switch) -> None:
+    await receiver.begun.wait()
+    await online.turn(on=True)
+    log.info("online")
 
 
 if __name__ == "__main__":

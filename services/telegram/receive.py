@@ -64,6 +64,8 @@ class Receiver:
         self._flooded: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
+        self.begun = asyncio.Event()
+        """Set once there is a cursor: nothing that is written from then on is missed. Earlier messages may be."""
 
     async def load(self) -> None:
         """Know the supergroups of an earlier life; before the first push."""
@@ -145,6 +147,7 @@ class Receiver:
         if cursor is None:
             cursor = await self._updates.state()
             await self._store.advance(Slice(pts=cursor.pts, final=True, cursor=cursor))
+        self.begun.set()
         while True:
             piece = await self._updates.difference(cursor)
             await self._absorb(ACCOUNT_BOX, 0, piece)

@@ -42,12 +42,12 @@ class Settings(ProcessSettings):
     @classmethod
     def _server(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
-        if value and not (host and port.isdigit()):
+        if value and not (host and port.isdecimal() and int(port) <= 65_535):
             raise ValueError("a server is written host:port")
         return value
 
     @model_validator(mode="after")
     def _key(self) -> "Settings":
-        if self.server and (self.server_key is None or not self.server_key.is_file()):
+        if self.server and self.server_key is None:
             raise ValueError("TELEGRAM_SERVER_KEY has to name the PEM file of TELEGRAM_SERVER's public key")
         return self

@@ -1,6 +1,7 @@
 """`python -m services.testdc`: the environment makes a listening data centre with its control port."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -52,7 +53,8 @@ async def serve(environ: Mapping[str, str]) -> None:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     try:
         async with dc, Control(dc, token, *control_address) as control:
-            sys.stderr.write(f"testdc: listening on {dc.host}:{dc.port}, control port {control.host}:{control.port}\n")
+            where = {"address": f"{dc.host}:{dc.port}", "control": f"{control.host}:{control.port}"}
+            sys.stderr.write(json.dumps({"event": "serving", "service": "testdc", **where}) + "\n")
             await stop.wait()
     except OSError as err:
         _exit(f"TESTDC_LISTEN or TESTDC_CONTROL: {err.strerror}")

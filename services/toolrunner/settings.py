@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.settings import ProcessSettings, shared
@@ -24,6 +24,13 @@ class Settings(ProcessSettings):
 
     workers: int = Field(2, ge=1, le=64)
     """Sandboxes that run at once, a process each: as many as there are cores to spare."""
+
+    @field_validator("knowledge")
+    @classmethod
+    def _folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"{value} is no folder")
+        return value
 
     def documents(self) -> Path:
         """The folder of documents."""

@@ -104,9 +104,8 @@ async def _sandbox(folder: Path) -> AsyncIterator[tuple[str, str]]:
     if process.stderr is None:
         raise LookupError("no pipe")
     try:
-        words = (await process.stderr.readline()).decode().replace(",", " ").split()
-        addresses = [word for word in words if word.startswith("127.")]
-        yield addresses[0], addresses[1]
+        where = json.loads(await process.stderr.readline())
+        yield where["address"], where["control"]
     finally:
         process.terminate()
         await process.wait()

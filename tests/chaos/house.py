@@ -12,8 +12,8 @@ from pathlib import Path
 from services.chassis import logs
 from services.cli import plan as plans
 from services.cli.plan import Plan
+from services.cli.ready import ready
 from services.cli.supervisor import processes
-from services.cli.up import serving as up
 from services.testdc.remote import Sandbox
 from tests.chaos.links import CALLS, links
 from tests.chaos.model import Model
@@ -59,12 +59,15 @@ async def house(folder: Path, chance: random.Random) -> AsyncIterator[House]:
     (folder / "sandbox.json").write_text(json.dumps({"bot_token": BOT_TOKEN}))
     cast, model = assemble(folder / "testdc", BOT_TOKEN), Model(chance)
     logs.setup("info", (folder / "house.log").open("a", buffering=1))
-    async with model_server.serving(model.reply) as server:
-        plan = plans.make({"VALOR_DATA": str(folder)}, processes=True)
-        async with _wired(plan, server.url.removeprefix("http://")) as wired:
+    with plans.first_port() as first:
+        plan = plans.make({"VALOR_DATA": str(folder)}, processes=True, first=first)
+        async with (
+            model_server.serving(model.reply) as server,
+            _wired(plan, server.url.removeprefix("http://")) as wired,
+        ):
             wired.environment.update(_settings(cast))
             async with processes(wired):
-                await up(wired.run, asyncio.Event())
+                await ready(wired.run, asyncio.Event(), slow=print)
                 async with _sandbox(wired) as sandbox:
                     yield House(sandbox, cast, model, wired.links)
 

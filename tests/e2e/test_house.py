@@ -1,79 +1,91 @@
-"""The house as a newcomer meets it: the `valor` command, on the sandbox Telegram and the offline model."""
+"""The house as a newcomer and an operator meet it: the `valor` command, sandbox Telegram, offline model."""
 
-import os
+import json
 import re
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
+from services.cli.actors import people
 from services.cli.plan import Run
-from services.cli.sandbox import people
+from tests.support.house import VALOR, environment, house, until, valor
+from tests.support.terminal import Terminal
 
-VALOR = [sys.executable, "-m", "services.cli"]
-
-
-def environment(data: Path, **settings: str) -> dict[str, str]:
-    return {**os.environ, "VALOR_DATA": str(data), **settings}
-
-
-def valor(data: Path, *arguments: str, stdin: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*VALOR, *arguments],
-        env=environment(data, **settings),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-@contextmanager
-def house(data: Path, *arguments: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`valor up` until the block ends; it has to stop within 10 s then."""
-    with (data / "up.log").open("wb") as log:
-        process = subprocess.Popen([*VALOR, "up", *arguments], env=environment(data, **settings), stderr=log)
-    while b"Valor is up" not in (data / "up.log").read_bytes():
-        assert process.poll() is None, (data / "up.log").read_text()
-        time.sleep(0.02)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(120)
 def test_piped_questions_are_answered_one_after_another_and_again_the_next_time(tmp_path: Path) -> None:
-    for factor in (23, 24, 25):
-        answered = valor(tmp_path, "up", "--chat", stdin=f"what is 17 * {factor}?\nsay good-bye\n")
-        assert answered.returncode == 0, answered.stderr
-        first, second = answered.stdout.splitlines()
-        assert str(17 * factor) in first
-        assert "good-bye" in second
+    for questions, answers in (
+        transcript(),
+        ("what is 17 * 24?\nsay bye", "17 * 24 = 408\nbye\n"),
+        ("7+7", "7+7 = 14\n"),
+    ):
+        answered = valor(tmp_path, "up", "--chat", stdin=questions)
+        assert (answered.returncode, answered.stdout) == (0, answers), answered.stderr
+
+
+def transcript() -> tuple[str, str]:
+    """The questions and the answers that README.md shows; on a terminal reactions are shown too."""
+    block = re.search(r"```\n(you ›.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block is not None
+    lines = [line for line in block[1].splitlines() if not line.startswith("valor reacts")]
+    asked = [line.removeprefix("you › ") for line in lines if line.startswith("you ›")]
+    told = [line.removeprefix("valor › ") for line in lines if not line.startswith("you ›")]
+    return "\n".join(asked), "".join(f"{line}\n" for line in told)
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("arguments", [(), ("--processes",)])
-def test_other_commands_find_the_running_house(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    with house(tmp_path, *arguments):
-        assert "4,096" in valor(tmp_path, "send", "what is 2^12?").stdout.replace("4096", "4,096")
-        status = valor(tmp_path, "status")
-        assert re.match(r"Health \d+ of 100\n", status.stdout), status.stderr
-        assert "0 waiting" in status.stdout
-        wrong = valor(tmp_path, "pair", "AAAAAAAA")
-        assert (wrong.returncode, wrong.stdout) == (1, "")
-        assert "not valid" in wrong.stderr
-        second = valor(tmp_path, "up")
-        assert second.returncode == 2
-        assert second.stderr.startswith(f"Valor runs on {tmp_path} already")
+def test_the_other_commands_find_the_running_house(tmp_path: Path) -> None:
+    with ExitStack() as afterwards:
+        with house(tmp_path):
+            assert valor(tmp_path, "send", "repeat: \x1b[31mred").stdout == "�[31mred\n"
+            status = valor(tmp_path, "status")
+            assert re.match(r"Health \d+ of 100\n", status.stdout), status.stderr
+            assert "0 waiting" in status.stdout
+            wrong = valor(tmp_path, "pair", "AAAAAAAA")
+            assert (wrong.returncode, wrong.stdout) == (1, "")
+            assert "not valid" in wrong.stderr
+            second = valor(tmp_path, "up")
+            assert second.returncode == 2
+            assert second.stderr.startswith(f"Valor runs on {tmp_path} already")
+            chat = afterwards.enter_context(Terminal([*VALOR, "chat"], environment(tmp_path)))
+            chat.until(lambda rows: rows == ["you ›"])
+        chat.until(lambda rows: rows == ["Valor has stopped."])
+        assert chat.ends() == 1
     assert valor(tmp_path, "status").returncode == 2
+    kept = [path for path in tmp_path.rglob("*") if not path.name.startswith("up.")]
+    assert kept
+    assert not [path for path in kept if path.stat().st_mode & 0o077], "others can read it"
+
+
+@pytest.mark.timeout(120)
+def test_a_killed_service_comes_back_and_a_killed_house_leaves_nothing(tmp_path: Path) -> None:
+    """`kill -9` of a service, then of the parent. All logs are JSON lines: the libraries' own words are none."""
+    with (tmp_path / "up.out").open("wb") as out, (tmp_path / "up.err").open("wb") as err:
+        process = subprocess.Popen([*VALOR, "up", "--processes"], env=environment(tmp_path), stdout=out, stderr=err)
+    until(lambda: process.poll() is not None or "Valor is up" in (tmp_path / "up.out").read_text(), limit=60)
+    children = psutil.Process(process.pid).children()
+    killed = {
+        name: next(one for one in children if one.cmdline()[-1] == f"services.{name}")
+        for name in ("pipeline", "monitor")
+    }
+    for one in killed.values():
+        one.kill()
+    assert valor(tmp_path, "send", "what is 2^12?").stdout == "2^12 = 4096\n"
+    process.kill()
+    process.wait()
+    psutil.wait_procs(children, timeout=15)
+    answered = valor(tmp_path, "up", "--chat", stdin="say still here\n")
+    assert answered.stdout == "still here\n", answered.stderr
+    written = [tmp_path / "up.err", *(tmp_path / "logs").iterdir(), tmp_path / "valor.log"]
+    assert len(written) == 9
+    lines = [line for path in written for line in path.read_text().splitlines()]
+    assert all("event" in json.loads(line) for line in lines)
+    assert any(json.loads(line)["event"] == "process_ended" for line in lines)
 
 
 @pytest.mark.timeout(60)
@@ -97,37 +109,23 @@ async def test_what_is_promised_arrives_once(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("arguments", "settings", "sentence"),
     [
-        ({"TELEGRAM_API_ID": "1"}, "TELEGRAM_API_HASH is not set."),
-        ({"TELEGRAM_API_ID": "one"}, "TELEGRAM_API_ID is wrong"),
-        ({"VALOR_MODEL": "anthropic:claude-haiku-4-5"}, "ANTHROPIC_API_KEY"),
-        ({"VALOR_MODEL": "nobody:nothing"}, "VALOR_MODEL"),
-        ({"VALOR_OWNER": "the boss"}, "VALOR_OWNER is wrong"),
-        ({"VALOR_GROUPS": "team"}, "VALOR_GROUPS is wrong"),
-        ({"VALOR_PERSONA": "/nowhere/persona.md"}, "VALOR_PERSONA"),
-        ({"VALOR_DATA": "/proc/nowhere"}, "VALOR_DATA is wrong"),
+        ([], {"VALOR_DATA": "/proc/nowhere"}, "VALOR_DATA is wrong: /proc/nowhere cannot be written"),
+        ([], {"VALOR_MODLE": "x"}, "VALOR_MODLE is no setting of Valor: did you mean VALOR_MODEL?"),
+        (
+            ["--processes"],
+            {"VALOR_PERSONA": "/nowhere"},
+            "VALOR_PERSONA is wrong: /nowhere is not a readable text file.",
+        ),
+        (["--chat"], {"VALOR_MODEL": "google:gemini"}, "VALOR_MODEL is wrong: google:gemini needs the package"),
     ],
 )
-def test_a_wrong_setting_is_one_sentence_that_names_it(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
-    """F65, F70."""
-    refused = valor(tmp_path, "up", **settings)
-    assert refused.returncode == 2, refused.stderr
-    assert sentence in refused.stderr
-    assert len(refused.stderr.strip().splitlines()) == 1
-
-
-@pytest.mark.timeout(60)
-def test_nothing_outlives_a_killed_house(tmp_path: Path) -> None:
-    """`kill -9` of the parent: its children end, and the same folder starts again."""
-    with (tmp_path / "up.log").open("wb") as log:
-        process = subprocess.Popen([*VALOR, "up", "--processes"], env=environment(tmp_path), stderr=log)
-    while b"Valor is up" not in (tmp_path / "up.log").read_bytes():
-        assert process.poll() is None
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    answered = valor(tmp_path, "up", "--chat", stdin="say still here\n")
-    while answered.returncode == 2:  # the children are on their way out
-        answered = valor(tmp_path, "up", "--chat", stdin="say still here\n")
-    assert "still here" in answered.stdout
+def test_a_wrong_setting_is_one_sentence_that_names_it(
+    tmp_path: Path, arguments: list[str], settings: dict[str, str], sentence: str
+) -> None:
+    """F65, F70. The other settings: `tests/unit/cli/test_check.py`."""
+    refused = valor(tmp_path, "up", *arguments, **settings)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith(sentence)
+    assert len(refused.stderr.splitlines()) == 1

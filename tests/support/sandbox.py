@@ -1,8 +1,8 @@
 """The sandbox Telegram for tests: fixtures `server_key` and `dc`, and real Telethon clients of its bots."""
 
 import asyncio
+import json
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -153,9 +153,8 @@ class SandboxProcess:
                 sys.executable, "-m", "services.testdc", stderr=output, env=environment
             )
         await until(lambda: log.read_text().endswith("\n"), limit=20)
-        found = re.search(r"listening on .*:(\d+), control port .*:(\d+)", log.read_text())
-        assert found, log.read_text()
-        self.port, self.control_port = int(found[1]), int(found[2])
+        where = json.loads(log.read_text())
+        self.port, self.control_port = (int(where[name].rpartition(":")[2]) for name in ("address", "control"))
         rsa.add_key((self.folder / "server_key.pem").read_text(), old=False)
 
     async def kill(self) -> None:

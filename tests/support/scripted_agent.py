@@ -32,6 +32,10 @@ class Act:
     ending: str = ""
     """How it ended: "answered", "failed" or "cancelled"; empty while it runs."""
     acknowledged: list[int] = field(default_factory=list)
+    steers: list[pb.Steer] = field(default_factory=list)
+    """What it was told meanwhile."""
+    took: list[str] = field(default_factory=list)
+    """The steers that the answer is said to cover."""
 
     @property
     def question(self) -> str:
@@ -48,16 +52,16 @@ class Act:
     async def say(self, text: str, *, restart: bool = False) -> None:
         await self.context.write(pb.RunTurnResponse(delta=pb.Delta(text=text, restart=restart)))
 
-    async def step(self, number: int, checkpoint: bytes = b"") -> None:
+    async def step(self, number: int, checkpoint: bytes = b"", **fields: Any) -> None:
         """Finish a model step, and wait for its acknowledgement."""
-        await self.offer(number, checkpoint)
+        await self.offer(number, checkpoint, **fields)
         assert (await self.reply()).ack.step == number
         self.acknowledged.append(number)
 
-    async def offer(self, number: int, checkpoint: bytes = b"") -> None:
+    async def offer(self, number: int, checkpoint: bytes = b"", **fields: Any) -> None:
         """Finish a model step, and do not wait."""
-        usage = common.Usage(requests=number)
-        await self.context.write(pb.RunTurnResponse(step=pb.Step(step=number, checkpoint=checkpoint, usage=usage)))
+        step = pb.Step(step=number, checkpoint=checkpoint, usage=common.Usage(requests=number), **fields)
+        await self.context.write(pb.RunTurnResponse(step=step))
 
     async def tool(self, step: int, index: int, name: str) -> None:
         """Say that a tool ran."""
@@ -73,7 +77,17 @@ class Act:
         return json.loads(result.content)
 
     async def reply(self) -> pb.RunTurnRequest:
-        return await anext(self.requests)
+        """The next request that is no steer."""
+        while (request := await anext(self.requests)).HasField("steer"):
+            self.steers.append(request.steer)
+        return request
+
+    async def steered(self) -> pb.Steer:
+        """Wait for the next steer."""
+        request = await anext(self.requests)
+        assert request.HasField("steer"), request
+        self.steers.append(request.steer)
+        return request.steer
 
 
 Script = Callable[[Act], Awaitable[str | None]]
@@ -129,7 +143,8 @@ class ScriptedAgent(rpc.AgentServiceServicer):
         finally:
             act.end = time.monotonic()
         if text is not None:
-            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=common.Usage(requests=1, output_tokens=3)))
+            usage = common.Usage(requests=1, output_tokens=3)
+            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=usage, steer_ids=act.took))
 
     def _next_script(self, question: str) -> Script:
         scripts = self._scripts[question]

@@ -1,5 +1,6 @@
 """The model that the settings name. Its SDK is imported only if it is chosen: each costs 25 to 40 MB."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -77,7 +78,11 @@ def _openai(name: str, options: dict[str, Any], *, chat: bool) -> Model:
 def _other(model: str) -> Model:
     try:
         return infer_model(model)
-    except (UserError, ImportError, ValueError) as error:
+    except ImportError as error:
+        package = re.search(r"`([\w-]+)` package", str(error))
+        needed = f"the package {package[1]}" if package else "a package"
+        raise SettingsError(f"VALOR_MODEL is wrong: {model} needs {needed} in Valor's environment.") from error
+    except (UserError, ValueError) as error:
         raise SettingsError(f"VALOR_MODEL is wrong: {str(error).splitlines()[0].rstrip('.')}.") from error
 
 

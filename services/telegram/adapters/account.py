@@ -90,7 +90,11 @@ async def connected(
 def _server(settings: Settings) -> tuple[int, str, int] | None:
     if not settings.server or settings.server_key is None:
         return None
-    trust(settings.server_key.read_text())
+    try:
+        trust(settings.server_key.read_text())
+    except (OSError, ValueError):
+        text = f"TELEGRAM_SERVER_KEY is wrong: {settings.server_key} is no RSA public key in a PEM file."
+        raise SettingsError(text) from None
     host, _, port = settings.server.rpartition(":")
     return DATA_CENTRE, host, int(port)
 

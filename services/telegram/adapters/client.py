@@ -176,7 +176,7 @@ def _translated() -> Iterator[None]:
         raise Refused(_word(error)) from None
     except errors.TypeNotFoundError as error:
         raise Unreadable(str(error)) from None
-    except (OSError, ValueError, BufferError, errors.BadMessageError) as error:
+    except (OSError, EOFError, ValueError, BufferError, errors.BadMessageError) as error:
         raise Away(type(error).__name__) from error
 
 

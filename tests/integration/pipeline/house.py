@@ -34,7 +34,7 @@ MEMBERS = range(100, 140)
 GROUP, OTHER_GROUP = -1001234567890, -1009999999999
 BASIC_GROUP = -555
 KEY = "the-key-that-signs-scopes-in-tests-only"
-LIMIT = 15.0
+LIMIT = 30.0
 """Seconds that a condition may take to come true."""
 
 
@@ -101,6 +101,12 @@ class Pipeline:
     async def delete(self, *numbers: int, chat: int = 0) -> int:
         request = pb.DeleteMessagesRequest(account=ACCOUNT, chat_id=chat, message_ids=numbers)
         return int((await self.call("DeleteMessages", request)).deleted)
+
+    async def stop(self, turn_id: str, chat: int = ADA, topic: int = 0) -> bool:
+        """Press the stop button of a streamed answer."""
+        address = common.Address(chat_id=chat, topic_id=topic)
+        request = pb.StopTurnRequest(account=ACCOUNT, address=address, turn_id=turn_id)
+        return bool((await self.call("StopTurn", request)).stopped)
 
     async def turn(self, number: int, chat: int = ADA) -> pb.Turn:
         key = pb.MessageKey(account=ACCOUNT, chat_id=chat, message_id=number)
@@ -352,10 +358,12 @@ _RULES = {
     "a key without its row": "SELECT * FROM pragma_foreign_key_check",
     "two running in a lane": "SELECT lane FROM turns WHERE state = 'running' GROUP BY lane HAVING COUNT(*) > 1",
     "done without receipts": "SELECT id FROM turns t WHERE state = 'done' AND (NOT EXISTS (SELECT 1 FROM parts p"
-    " WHERE p.turn_id = t.id AND kind = 'text') OR EXISTS (SELECT 1 FROM parts p WHERE p.turn_id = t.id"
+    " WHERE p.turn_id = COALESCE(t.answered_by, t.id) AND kind = 'text') OR EXISTS (SELECT 1 FROM parts p"
+    " WHERE p.turn_id = COALESCE(t.answered_by, t.id)"
     " AND kind != 'reaction' AND receipt_id IS NULL AND error IS NULL))",
     "answering with nothing to send": "SELECT id FROM turns t WHERE state = 'answering' AND NOT EXISTS (SELECT 1 FROM"
-    " parts p WHERE p.turn_id = t.id AND kind = 'text' AND receipt_id IS NULL AND error IS NULL)",
+    " parts p WHERE p.turn_id = COALESCE(t.answered_by, t.id) AND kind = 'text' AND receipt_id IS NULL"
+    " AND error IS NULL)",
     "sent and refused": "SELECT id FROM parts WHERE receipt_id IS NOT NULL AND error IS NOT NULL",
     "failed without a dead letter": "SELECT id FROM turns t WHERE state = 'failed' AND NOT EXISTS"
     " (SELECT 1 FROM dead_letters d WHERE d.turn_id = t.id)",

@@ -91,13 +91,12 @@ async def test_only_what_was_due_when_the_stream_opened_is_possibly_sent(house: 
 async def test_a_newer_stream_ends_the_older(house: House) -> None:
     await house.unfollow()
     older = house.pipeline.follow()
-    reading = asyncio.create_task(next_part(older))
-    await asyncio.sleep(0.05)
+    await house.pipeline.submit(message())
+    assert (await next_part(older)).text == "answer to hello"
     newer = house.pipeline.follow()
     with pytest.raises(LostOwnership) as error:
-        await reading
+        await next_part(older)
     assert error.value.reason == "FOLLOWED_ELSEWHERE"
-    await house.pipeline.submit(message())
     assert (await next_part(newer)).text == "answer to hello"
 
 

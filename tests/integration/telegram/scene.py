@@ -23,7 +23,7 @@ from tests.support.process import TOKEN
 from tests.support.sandbox import until
 from tests.support.scripted_pipeline import Place, ScriptedPipeline
 
-LIMIT = 10.0
+LIMIT = 30.0
 """Seconds that a condition may take to come true."""
 
 
@@ -43,7 +43,7 @@ class Vitals(Health):
         return bool(self.said) and self.said[-1]
 
     async def online(self) -> None:
-        """Wait until the account is logged in."""
+        """Wait until the account takes in what people write."""
         await until(lambda: self.serving, LIMIT)
 
 

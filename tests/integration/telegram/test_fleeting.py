@@ -184,7 +184,7 @@ async def test_frames_are_dropped_in_a_flood_and_the_answer_arrives(scene: Scene
     async with scene.telegram():
         target = await preview(scene, team)
         before = metric("telegram_dropped_frames_total")
-        scene.dc.faults.add(EDIT, flood(1))
+        scene.dc.faults.add(EDIT, flood(4))
         for number in range(20):
             scene.pipeline.draft(team.id, f"frame {number}", turn=5, target=target)
             await frames_handled(scene, anna.id)

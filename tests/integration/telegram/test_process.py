@@ -37,7 +37,7 @@ class Service:
     log: Path
 
     async def online(self) -> None:
-        await until(lambda: "logged_in" in self.log.read_text() or self.process.returncode is not None, 20)
+        await until(lambda: '"online"' in self.log.read_text() or self.process.returncode is not None, 20)
         assert self.process.returncode is None, self.log.read_text()
 
     async def kill(self) -> None:

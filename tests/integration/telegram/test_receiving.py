@@ -147,6 +147,15 @@ async def test_the_first_start_reads_nothing_old_and_everything_since(scene: Sce
         await scene.received(anna.id, "while it was away")
 
 
+async def test_what_is_written_once_it_serves_is_not_missed_on_a_first_start(scene: Scene, anna: Account) -> None:
+    """It serves when there is a cursor, not when it is logged in."""
+    scene.dc.faults.add("updates.getState", delay(0.3), times=None)
+    async with scene.telegram(wait=False) as vitals:
+        await vitals.online()
+        scene.say(anna, "am I the first?")
+        await scene.received(anna.id, "am I the first?")
+
+
 async def test_a_backlog_is_read_in_slices_and_in_order(scene: Scene, anna: Account, bob: Account) -> None:
     """Covers F22, F24."""
     async with scene.telegram():

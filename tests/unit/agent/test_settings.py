@@ -21,7 +21,7 @@ NEEDED = {"VALOR_TOKEN": "token-of-this-test-run", "TOOLRUNNER_ADDRESS": "127.0.
         ({"VALOR_MODEL": "openai-chat:x"}, "OPENAI_API_KEY is not set, and VALOR_MODEL is openai-chat:x."),
         (
             {"VALOR_MODEL_URL": "127.0.0.1:1"},
-            "VALOR_MODEL_URL is wrong: it does not begin with http:// or https://.",
+            "VALOR_MODEL_URL is wrong: it does not begin with http:// or https:// and a host.",
         ),
         (
             {"VALOR_MODEL_URL": "http://127.0.0.1:1"},

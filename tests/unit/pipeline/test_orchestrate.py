@@ -8,7 +8,7 @@ import pytest
 
 from services.chassis.errors import Exhausted, LostOwnership, TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
-from services.pipeline.model import Checkpoint, Limits, Question, Said, Usage
+from services.pipeline.model import Checkpoint, Limits, Question, Said, Steer, Turn, Usage
 from services.pipeline.orchestrate import AWAY, Orchestrator
 from services.pipeline.ports import AgentEvent, Output, Step, Store, Text
 from services.pipeline.stage import Stage
@@ -30,6 +30,7 @@ class Scripted:
         self.log: list[str] = []
         self.failed = 0
         self.kept: list[Checkpoint] = []
+        self.behind: list[Turn] = []
         orchestrator = Orchestrator(cast("Store", self), self, cast("Stage", self), Limits(), 5.0)
         orchestrator._pause = self._pause
         self.answer = orchestrator.answer
@@ -53,6 +54,12 @@ class Scripted:
 
     async def answer_call(self, content: str) -> None:
         self.log.append(content)
+
+    async def steer(self, steer: Steer) -> None:
+        self.log.append(f"steered {steer.steer_id}")
+
+    async def joining(self, _turn: Any) -> list[Turn]:
+        return self.behind
 
     def say(self, _turn: Any, text: str) -> None:
         self.told.append(text)

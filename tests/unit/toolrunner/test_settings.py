@@ -17,11 +17,13 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_documents_lie_in_the_data_folder_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_lie_in_the_data_folder_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("VALOR_DATA", "/somewhere")
     assert settings.load(Settings).documents() == Path("/somewhere/knowledge")
-    monkeypatch.setenv("TOOLRUNNER_KNOWLEDGE", "/books")
-    assert settings.load(Settings).documents() == Path("/books")
+    monkeypatch.setenv("TOOLRUNNER_KNOWLEDGE", str(tmp_path))
+    assert settings.load(Settings).documents() == tmp_path
 
 
 @pytest.mark.parametrize(("name", "field"), [("TOOLRUNNER_CALLS", "calls"), ("TOOLRUNNER_WORKERS", "workers")])

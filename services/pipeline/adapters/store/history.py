@@ -19,7 +19,7 @@ class HistoryTable(Table):
         )
         parameters = {
             **rows.lane(message.account, message.address),
-            "order": message.message_id or message.order_key + 1,
+            "order": message.order_key + 1 if message.promise_id else message.message_id,
         }
         parameters["limit"] = limit
         found = await self._database.read(lambda tx: tx.all(query, **parameters))

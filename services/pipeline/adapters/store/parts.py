@@ -125,9 +125,9 @@ def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
         return
     query = "SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1"
     error = tx.value(query, id=turn_id)
-    ended = rows.move(
-        tx, State.FAILED if error else State.DONE, "id = :id AND state = 'answering'", id=turn_id, now=now
-    )
+    where = "(id = :id OR answered_by = :id) AND state = 'answering'"
+    ended = rows.move(tx, State.FAILED if error else State.DONE, where, id=turn_id, now=now)
     if ended and error:
-        bury(tx, turn_id, UNDELIVERABLE, str(error), now)
+        for turn in ended:
+            bury(tx, turn["id"], UNDELIVERABLE, str(error), now)
         rows.insert_answer(tx, turn_id, [Draft(words(UNDELIVERABLE))], now)

@@ -56,5 +56,5 @@ _STAMP = {
 
 
 def void(tx: Transaction, turn_id: int, now: float) -> None:
-    """The turn is begun anew or cancelled: nobody was told of what it promised, so what has not begun is dropped."""
+    """The turn begins anew or has no answer: nobody was told of what it promised, so what has not begun is dropped."""
     shift(tx, PromiseState.CANCELLED, "turn_id = :turn AND state = 'waiting'", turn=turn_id, now=now)

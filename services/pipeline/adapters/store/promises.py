@@ -222,10 +222,11 @@ def _insert_turn(tx: Transaction, promise: Promise, now: float) -> int:
     """A turn behind everything that was said in the chat so far; who it is for is asked anew, for roles may change."""
     copied = "channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title, user_id, user_name, username"
     history_id = tx.value(
-        f"INSERT INTO chat_history ({copied}, version, order_key, direction, disposition, message_type, message,"
-        f" entities, reply_to, timestamp) SELECT {copied}, 0, (SELECT MAX(o.order_key) FROM chat_history o"
-        " WHERE o.channel = h.channel AND o.account_id = h.account_id AND o.chat_id = h.chat_id"
-        " AND o.topic_id = h.topic_id), 'in', 'queued', 'promise', '', '[]', COALESCE(h.message_id, h.reply_to), :now"
+        f"INSERT INTO chat_history ({copied}, promise_id, version, order_key, direction, disposition, message_type,"
+        f" message, entities, reply_to, timestamp) SELECT {copied}, :id, 0,"
+        " (SELECT MAX(o.order_key) FROM chat_history o WHERE o.channel = h.channel AND o.account_id = h.account_id"
+        " AND o.chat_id = h.chat_id AND o.topic_id = h.topic_id), 'in', 'queued', 'promise', '', '[]',"
+        " CASE WHEN h.promise_id IS NULL THEN h.order_key ELSE h.reply_to END, :now"
         " FROM chat_history h WHERE h.id = (SELECT t.history_id FROM turns t JOIN promises p ON p.turn_id = t.id"
         " WHERE p.id = :id) RETURNING id",
         id=promise.promise_id,

@@ -27,6 +27,12 @@ from services.pipeline.model import (
 LANE = "channel = :channel AND account_id = :account AND chat_id = :chat AND topic_id = :topic"
 CHAT = "channel = :channel AND account_id = :account AND chat_id = :chat"
 
+TURN = (
+    "SELECT t.id AS turn_id, t.fence, t.edition, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
+    " FROM turns t JOIN chat_history h ON h.id = t.history_id"
+)
+"""What `turn_of` reads."""
+
 
 def chat(account: Account, chat_id: int) -> dict[str, object]:
     """The parameters of CHAT."""
@@ -68,14 +74,23 @@ def address_of(row: Row) -> Address:
     return Address(row["chat_id"], row["topic_id"])
 
 
+def message_id_of(row: Row) -> int:
+    """The message that a row in which somebody asks is about; 0: a promise is due, and nobody wrote.
+
+    A question that was edited and is asked anew has no `message_id` of its own, and the place of its message.
+    """
+    return 0 if row["promise_id"] is not None else int(row["order_key"])
+
+
 def turn_of(row: Row) -> Turn:
     """The turn of a row of turns joined with chat_history."""
     message = Message(
         account=account_of(row),
         address=address_of(row),
         chat_type=ChatType(row["chat_type"]),
-        message_id=row["message_id"] or 0,
+        message_id=message_id_of(row),
         order_key=row["order_key"],
+        promise_id=row["promise_id"] or 0,
         sender=Sender(row["user_id"], row["user_name"], row["username"]),
         text=row["message"],
         version=row["version"],
@@ -182,10 +197,12 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
     if question is None:
         raise LookupError(f"turn {turn_id} has no message")
     preview = standing_preview(tx, turn_id)
-    if question["message_id"] is None:  # nobody asks just now: what is answered is what asked for the promise
-        reply_to = question["reply_to"]
-    else:
-        reply_to = 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
+    last = "SELECT MAX(order_key) FROM turns WHERE answered_by = :id AND state = 'answering'"
+    order = tx.value(last, id=turn_id) or question["order_key"]
+    asked = message_id_of(question) or question["reply_to"]
+    # In private an answer stands right behind its question; what was promised stands far from what asked for it.
+    plain = question["chat_type"] == ChatType.PRIVATE and question["promise_id"] is None
+    reply_to = 0 if plain else asked
     for number, draft in enumerate(drafts):
         first = number == 0
         part_id = insert_text(
@@ -198,7 +215,7 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
             reply_to=reply_to if first else 0,
             target_part=preview["id"] if first and preview is not None else None,
         )
-        _remember(tx, question, part_id, draft, now)
+        _remember(tx, question, part_id, draft, now, order=order, asked=asked)
 
 
 def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
@@ -210,15 +227,19 @@ def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
     )
 
 
-def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float) -> None:
+def _remember(
+    tx: Transaction, question: Row, part_id: int, draft: Draft, now: float, *, order: int, asked: int
+) -> None:
+    """Keep what was said, behind the last message that it answers."""
     copied = "channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title"
     tx.run(
         f"INSERT INTO chat_history ({copied}, version, order_key, direction, disposition, user_id, user_name,"
         " message_type, message, entities, reply_to, timestamp, part_id)"
-        f" SELECT {copied}, 0, order_key, 'out', '', account_id, '', 'text', :text, :entities,"
-        " COALESCE(message_id, reply_to), :now, :part"
+        f" SELECT {copied}, 0, :order, 'out', '', account_id, '', 'text', :text, :entities, :asked, :now, :part"
         " FROM chat_history WHERE id = :id",
         id=question["id"],
+        order=order,
+        asked=asked,
         text=draft.text,
         entities=dump_entities(draft.entities),
         now=now,

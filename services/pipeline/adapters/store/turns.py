@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from services.chassis.errors import LostOwnership, NotFound, WrongState
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import promise_rows, rows
+from services.pipeline.adapters.store.steering import answer_joined, free, is_covered, join
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.model import (
     Account,
@@ -20,12 +21,9 @@ from services.pipeline.model import (
 )
 from services.pipeline.ports import Person
 
-_TURN = (
-    "SELECT t.id AS turn_id, t.fence, t.edition, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
-    " FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
-)
+_TURN = f"{rows.TURN} WHERE t.id = :id"
 _CLAIMABLE = (
-    "t.state = 'waiting' AND t.not_before <= :now"
+    "t.state = 'waiting' AND t.not_before <= :now AND t.answered_by IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.lane = t.lane AND r.state = 'running')"
     " AND NOT EXISTS (SELECT 1 FROM turns e WHERE e.lane = t.lane AND e.state = 'waiting'"
     " AND e.not_before <= :now AND (e.order_key < t.order_key OR (e.order_key = t.order_key AND e.id < t.id)))"
@@ -116,6 +114,9 @@ class TurnTable(Table):
                 data=checkpoint.data,
                 usage=rows.dump_usage(checkpoint.usage),
             )
+            join(tx, turn, checkpoint.steer_ids)
+            if checkpoint.side_effects:
+                tx.run("UPDATE turns SET acted = 1 WHERE id = :id", id=turn.turn_id)
 
         await self._database.write(change)
 
@@ -135,16 +136,24 @@ class TurnTable(Table):
 
         return await self._database.write(change)
 
-    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage) -> None:
-        """Write the answer's parts and end the run."""
+    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage, steer_ids: Sequence[str] = ()) -> bool:
+        """Write the answer's parts and end the run, and that of what joined; False where the run is outdated."""
 
-        def change(tx: Transaction) -> None:
+        def change(tx: Transaction) -> bool:
+            check_held(tx, turn)
+            if not is_covered(tx, turn, steer_ids):
+                rows.move(tx, State.WAITING, _HELD, id=turn.turn_id, fence=turn.fence)
+                tx.notify("lanes", turn.message.lane)
+                return False
+            join(tx, turn, steer_ids)
             _end(tx, turn, State.ANSWERING, self._clock())
+            answer_joined(tx, turn.turn_id, self._clock())
             usage_column = rows.dump_usage(usage)
             tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
             rows.insert_answer(tx, turn.turn_id, drafts, self._clock())
+            return True
 
-        await self._database.write(change)
+        return await self._database.write(change)
 
     async def fail(self, turn: Turn, draft: Draft, reason: str, cause: str) -> None:
         """Give the turn up: the person is told, and a dead letter is kept."""
@@ -152,6 +161,8 @@ class TurnTable(Table):
         def change(tx: Transaction) -> None:
             now = self._clock()
             _end(tx, turn, State.FAILED, now)
+            promise_rows.void(tx, turn.turn_id, now)
+            free(tx, turn.turn_id)
             rows.insert_answer(tx, turn.turn_id, [draft], now)
             bury(tx, turn.turn_id, reason, cause, now)
 
@@ -205,7 +216,8 @@ class TurnTable(Table):
             if not moved:
                 raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
             promise_rows.void(tx, turn_id, self._clock())
-            tx.run("UPDATE turns SET edition = edition + 1, attempts = 0, reason = '' WHERE id = :id", id=turn_id)
+            renewed = "edition = edition + 1, attempts = 0, reason = '', acted = 0, answered_by = NULL"
+            tx.run(f"UPDATE turns SET {renewed} WHERE id = :id", id=turn_id)
             tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
             tx.run("DELETE FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL", id=turn_id)
             tx.notify("lanes", moved[0]["lane"])
@@ -260,19 +272,20 @@ def _forget(tx: Transaction, turn_id: int) -> None:
 def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
     row = tx.one(
         "SELECT t.id AS turn_id, t.state, t.reason, t.usage, t.accept_time, t.start_time, t.answer_time, t.end_time,"
-        f" h.* FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE {where}",
+        " COALESCE(t.answered_by, t.id) AS answer_id, h.* FROM turns t JOIN chat_history h ON h.id = t.history_id"
+        f" WHERE {where}",
         **parameters,
     )
     if row is None:
         return None
     texts = tx.all(
-        "SELECT receipt_id, error FROM parts WHERE turn_id = :id AND kind = 'text' ORDER BY id", id=row["turn_id"]
+        "SELECT receipt_id, error FROM parts WHERE turn_id = :id AND kind = 'text' ORDER BY id", id=row["answer_id"]
     )
     return TurnView(
         turn_id=row["turn_id"],
         account=rows.account_of(row),
         address=rows.address_of(row),
-        message_id=row["message_id"] or 0,
+        message_id=rows.message_id_of(row),
         state=State(row["state"]),
         reason=row["reason"],
         usage=rows.load_usage(row["usage"]),
@@ -291,7 +304,7 @@ def _letter(row: Row) -> DeadLetter:
         turn_id=row["turn_id"],
         account=rows.account_of(row),
         address=rows.address_of(row),
-        message_id=row["message_id"] or 0,
+        message_id=rows.message_id_of(row),
         reason=row["reason"],
         cause=row["cause"],
         create_time=row["create_time"],

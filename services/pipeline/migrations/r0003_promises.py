@@ -6,11 +6,12 @@ from alembic import op
 from services.chassis.migrate import KEY
 
 revision = "promises"
-down_revision = "0001"
+down_revision = "steering"
 
 
 def upgrade() -> None:
-    """Make the tables of promises."""
+    """Make the tables of promises, and tell the turns that carry them out from those that answer a message."""
+    op.add_column("chat_history", sa.Column("promise_id", KEY, comment="the promise that is due; nobody wrote this"))
     op.create_table(
         "calendars",
         sa.Column("person_id", sa.Text, primary_key=True),
