@@ -373,6 +373,8 @@ _RULES = {
     " WHERE state NOT IN ('waiting', 'running')",
     "a question without a turn": "SELECT id FROM chat_history h WHERE direction = 'in' AND disposition != 'context'"
     " AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.history_id = h.id)",
+    "a promise that joined a turn": "SELECT t.id FROM turns t JOIN chat_history h ON h.id = t.history_id"
+    " WHERE promise_id IS NOT NULL AND (answered_by IS NOT NULL OR message_id IS NOT NULL)",
     "a promise that runs without a turn": "SELECT id FROM promises p WHERE state = 'running' AND NOT EXISTS"
     " (SELECT 1 FROM promise_runs r WHERE r.promise_id = p.id AND r.due_time = p.due_time)",
     "kept, and nothing received": "SELECT id FROM promises p WHERE state = 'kept' AND NOT EXISTS (SELECT 1"
