@@ -11,7 +11,7 @@ from services.pipeline import failures, schedule
 from services.pipeline.metrics import ENDED_PROMISES, OLDEST_DUE_PROMISE, WAITING_PROMISES
 from services.pipeline.model import State
 from services.pipeline.ports import Ended, Promises
-from services.pipeline.promises import Promise, PromiseState
+from services.pipeline.promises import FAILURES, Promise, PromiseState, given_up
 
 log = logs.get()
 
@@ -25,10 +25,15 @@ _ENDS = {State.DONE: PromiseState.KEPT, State.FAILED: PromiseState.FAILED, State
 
 
 def outcome(ended: Ended) -> PromiseState:
-    """What becomes of a promise whose turn has ended. What recurs waits again, unless it can never be kept."""
-    if ended.promise.broken or ended.reason == failures.NOT_ALLOWED:
+    """What becomes of a promise whose turn has ended. What recurs waits again, unless there is no hope for it."""
+    if ended.promise.broken or ended.reason == failures.NOT_ALLOWED or is_hopeless(ended):
         return PromiseState.FAILED
     return PromiseState.WAITING if ended.promise.cron else _ENDS[ended.state]
+
+
+def is_hopeless(ended: Ended) -> bool:
+    """It recurs, and failed as often as it may."""
+    return bool(ended.promise.cron) and ended.failures >= FAILURES
 
 
 class Keeper:
@@ -81,7 +86,8 @@ class Keeper:
         due = promise.due_time
         if to is PromiseState.WAITING:
             due = schedule.next_after_a_run(promise.cron, promise.zone, due, self._clock())
-        if await self._promises.end_promise(promise, to, due):
+        words = given_up(promise) if is_hopeless(ended) else ""
+        if await self._promises.end_promise(promise, to, due, words):
             self._lanes.discard(promise.lane)
             ENDED_PROMISES.labels(_ENDS[ended.state] if to is PromiseState.WAITING else to).inc()
             log.info("promise_ended", promise_id=promise.promise_id, state=to)

@@ -307,6 +307,8 @@ class Queue:
     undelivered: int = 0
     oldest_waiting: float = 0.0
     dead: int = 0
+    promises: int = 0
+    """Those that wait for their time or for another promise."""
 
 
 @dataclass(frozen=True, slots=True)

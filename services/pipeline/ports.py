@@ -192,6 +192,8 @@ class Ended:
     promise: Promise
     state: State
     reason: str
+    failures: int = 0
+    """How many of its last runs failed in a row; counted up to promises.FAILURES."""
 
 
 class Promises(Protocol):
@@ -218,7 +220,10 @@ class Promises(Protocol):
         """A person's time zone is this, and so the given promises are due at other times, if they have not begun."""
 
     async def ready_promises(self, limit: int) -> list[Promise]:
-        """What is due and waits for no other promise, of chats in which none runs; what goes first stands first."""
+        """What is due and waits for no other promise, of chats in which none runs; what goes first stands first.
+
+        What can never be kept, because a promise that it waited for was not, is among them, due or not.
+        """
 
     async def begin_promise(self, promise: Promise) -> bool:
         """Turn a due promise into a turn of its chat; False where that has happened, or it is not due any more."""
@@ -229,8 +234,11 @@ class Promises(Protocol):
     async def ended_promises(self) -> list[Ended]:
         """What runs, and whose turn has ended."""
 
-    async def end_promise(self, promise: Promise, to: PromiseState, due: float) -> bool:
-        """Close a run; what waits again is due at the given time. False where that has happened."""
+    async def end_promise(self, promise: Promise, to: PromiseState, due: float, words: str = "") -> bool:
+        """Close a run, and say so if there are words; what waits again is due at the given time.
+
+        False where that has happened.
+        """
 
     async def measure_promises(self) -> tuple[int, float]:
         """How many promises wait, and for how many seconds the oldest one is due that could run."""

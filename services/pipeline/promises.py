@@ -14,6 +14,9 @@ LONGEST = 1000
 LATE = 60.0
 """Seconds after which a word is said about being late."""
 
+FAILURES = 5
+"""Runs in a row that may fail before what recurs is given up."""
+
 PRIORITY, PRIORITIES = 5, range(1, 11)
 MINUTES, MINUTES_ALLOWED = 10, range(1, 121)
 """How long one run may take."""
@@ -112,6 +115,14 @@ def not_kept(promise: Promise) -> str:
 def failed(promise: Promise, why: str) -> str:
     """What is said where a promise was not kept; `why` is a sentence."""
     return f"I could not keep promise {promise.number} (“{shortened(promise.text)}”). {why}"
+
+
+def given_up(promise: Promise) -> str:
+    """What is said where a promise that recurs failed too often."""
+    return (
+        f"Promise {promise.number} (“{shortened(promise.text)}”) failed {FAILURES} times in a row, so I gave it up."
+        " Ask me for it again when it can work."
+    )
 
 
 def is_late(promise: Promise, begin: float) -> bool:

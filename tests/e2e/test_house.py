@@ -46,6 +46,7 @@ def test_the_other_commands_find_the_running_house(tmp_path: Path) -> None:
             status = valor(tmp_path, "status")
             assert re.match(r"Health \d+ of 100\n", status.stdout), status.stderr
             assert "0 waiting" in status.stdout
+            assert "; 0 promised\n" in status.stdout
             wrong = valor(tmp_path, "pair", "AAAAAAAA")
             assert (wrong.returncode, wrong.stdout) == (1, "")
             assert "not valid" in wrong.stderr

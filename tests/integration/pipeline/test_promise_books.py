@@ -240,6 +240,45 @@ async def test_a_run_that_takes_longer_than_its_period_does_not_pile_up(books: B
     assert books.rows("SELECT state, due_time FROM promises") == [("waiting", START + 1500)]
 
 
+async def run_with(books: Books, outcomes: str) -> None:
+    """One run after another, at their due times; what ends as x fails."""
+    for outcome in outcomes:
+        (books.now,) = books.rows("SELECT due_time FROM promises")
+        (turn,) = await books.look()
+        await (books.fail if outcome == "x" else books.finish)(turn)
+        await books.keeper.look()
+
+
+async def test_what_recurs_is_given_up_when_it_failed_too_often_in_a_row_and_says_so_once(books: Books) -> None:
+    """F97."""
+    await books.make(Wish("x", START + 300, "*/5 * * * *"))
+    await run_with(books, "xxxx-xxxx")
+    await books.restart()
+    assert books.states() == ["waiting"]
+    await run_with(books, "x")
+    assert books.states() == ["failed"]
+    for _ in range(2):
+        await books.look()
+        await books.deliver()
+    words = "Promise 1 (“x”) failed 5 times in a row, so I gave it up. Ask me for it again when it can work."
+    assert books.rows("SELECT body, reply_to FROM parts ORDER BY id DESC LIMIT 2") == [(words, 1), ("no", 1)]
+    assert books.rows(f"SELECT COUNT(*) FROM parts WHERE body = '{words}'") == [1]  # noqa: S608
+
+
+async def test_what_can_never_be_kept_is_not_measured_as_late(books: Books) -> None:
+    (parent,) = await books.make(Wish("x", START))
+    await books.make(Wish("y", START + DAY, waits_for=(parent.number,)))
+    (turn,) = await books.look()
+    await books.fail(turn)
+    (ended,) = await books.store.ended_promises()
+    await books.store.end_promise(ended.promise, PromiseState.FAILED, 0)
+    assert await books.store.measure_promises() == (1, 0.0)
+    (told,) = await books.look()
+    carried = (await books.store.promised(told)).promise
+    assert carried is not None
+    assert carried.broken == parent.number
+
+
 async def test_a_disk_that_refuses_is_waited_for(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     """F37."""
     looks = iter([Unavailable("full"), None])

@@ -78,6 +78,14 @@ async def test_what_recurs_is_done_by_the_agent_who_is_told_that_it_is_a_promise
     assert house.rows("SELECT COUNT(*) FROM promise_runs") == [1]
 
 
+async def test_operators_see_how_many_promises_wait(house: House) -> None:
+    assert (await house.pipeline.queue()).promises == 0
+    await house.ask("/every day at 9:00 news", number=1)
+    await house.ask("/remind in 3 days stretch", number=2)
+    await house.ask("/cancel 1", number=3)
+    assert (await house.pipeline.queue()).promises == 1
+
+
 async def test_what_recurs_may_be_a_reminder(house: House) -> None:
     await said(house, "/every monday 9:00 remind me of the stand-up", 1)
     change(house, f"UPDATE promises SET due_time = {time.time()}")  # noqa: S608
@@ -226,12 +234,12 @@ def today() -> str:
 
 
 @pytest.mark.parametrize("why", ["failed", "cancelled"])
-async def test_what_waited_for_something_that_was_not_kept_is_not_kept_either_and_says_so(
+async def test_what_waited_for_something_that_was_not_kept_is_not_kept_either_and_says_so_at_once(
     house: House, why: str
 ) -> None:
     async def plan(act: Act) -> str:
         await promise(act, what="first", when="in 3 days")
-        return await promise(act, 8, what="second", waits_for=[1])
+        return await promise(act, 8, what="second", when="in 9 days", waits_for=[1])
 
     house.agent.on("plan", plan)
     house.agent.on("first", fails(WrongState("no", reason="STEP_LIMIT")))

@@ -37,6 +37,18 @@ def test_the_end_of_its_turn_decides(cron: str, broken: int, state: State, reaso
 
 
 @pytest.mark.parametrize(
+    ("cron", "count", "expected"),
+    [
+        ("", 1, PromiseState.FAILED),
+        ("0 9 * * *", promises.FAILURES - 1, PromiseState.WAITING),
+        ("0 9 * * *", promises.FAILURES, PromiseState.FAILED),
+    ],
+)
+def test_what_recurs_may_fail_so_often_in_a_row(cron: str, count: int, expected: PromiseState) -> None:
+    assert outcome(Ended(promise(cron=cron), State.FAILED, "STEP_LIMIT", count)) is expected
+
+
+@pytest.mark.parametrize(
     ("begin", "waits_for", "late"), [(1000, (), False), (1060, (), False), (1061, (), True), (9999, (1,), False)]
 )
 def test_being_late_is_said(begin: float, waits_for: tuple[int, ...], late: bool) -> None:

@@ -2,25 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
 
 from services.chassis import tracing
 from services.chassis.errors import NotFound, WrongState
 from services.chassis.writer import Row, Transaction
+from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.messages import cancel
 from services.pipeline.adapters.store.promise_rows import promise_of, select, shift
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.adapters.store.turns import check_held
-from services.pipeline.model import Role, State, Turn
+from services.pipeline.model import Draft, Role, State, Turn
 from services.pipeline.ports import Ended
-from services.pipeline.promises import MOST, Promise, PromiseState, Wish
+from services.pipeline.promises import FAILURES, MOST, Promise, PromiseState, Wish
 
 _OF_PARENTS = "FROM promise_parents d JOIN promises q ON q.id = d.parent_id WHERE d.promise_id = p.id AND q.state IN"
 _BROKEN = f"(SELECT MIN(q.number) {_OF_PARENTS} ('failed', 'cancelled'))"
 """The number of a parent that was not kept."""
 _READY = (
-    "p.state = 'waiting' AND p.due_time <= :now"
-    f" AND ({_BROKEN} IS NOT NULL OR NOT EXISTS (SELECT 1 {_OF_PARENTS} ('waiting', 'running')))"
+    f"p.state = 'waiting' AND ({_BROKEN} IS NOT NULL OR"
+    f" (p.due_time <= :now AND NOT EXISTS (SELECT 1 {_OF_PARENTS} ('waiting', 'running'))))"
 )
+"""It is due and waits for no other promise; or it can never be kept, which is said at once."""
 _OPEN = "state IN ('waiting', 'running')"
 
 
@@ -133,21 +136,32 @@ class PromiseTable(Table):
 
     async def ended_promises(self) -> list[Ended]:
         """What runs, and whose turn has ended."""
-        query = (
+        sql = (
             select(", o.state AS ended, o.reason, r.broken")
             + " JOIN promise_runs r ON r.promise_id = p.id AND r.due_time = p.due_time JOIN turns o ON o.id = r.turn_id"
             " WHERE p.state = 'running' AND o.state IN ('done', 'failed', 'cancelled')"
         )
-        found = await self._database.read(lambda tx: tx.all(query))
-        return [Ended(promise_of(row, broken=row["broken"]), State(row["ended"]), row["reason"]) for row in found]
 
-    async def end_promise(self, promise: Promise, to: PromiseState, due: float) -> bool:
-        """Close a run; what waits again is due at the given time. False where that has happened."""
+        def query(tx: Transaction) -> list[Ended]:
+            return [_ended(row, _failures(tx, row["id"])) for row in tx.all(sql)]
+
+        return await self._database.read(query)
+
+    async def end_promise(self, promise: Promise, to: PromiseState, due: float, words: str = "") -> bool:
+        """Close a run, and say so if there are words; what waits again is due at the given time.
+
+        False where that has happened.
+        """
 
         def change(tx: Transaction) -> bool:
-            where = "id = :id AND due_time = :due AND state = 'running'"
-            parameters = {"next": due} if to is PromiseState.WAITING else {"now": self._clock()}
-            return bool(shift(tx, to, where, id=promise.promise_id, due=promise.due_time, **parameters))
+            where, now = "id = :id AND due_time = :due AND state = 'running'", self._clock()
+            key = {"id": promise.promise_id, "due": promise.due_time}
+            if not shift(tx, to, where, **key, **({"next": due} if to is PromiseState.WAITING else {"now": now})):
+                return False
+            if words:
+                turn_id = tx.value("SELECT turn_id FROM promise_runs WHERE promise_id = :id AND due_time = :due", **key)
+                rows.insert_answer(tx, turn_id, [Draft(words)], now)
+            return True
 
         return await self._database.write(change)
 
@@ -158,7 +172,7 @@ class PromiseTable(Table):
             now = self._clock()
             oldest = tx.value(f"SELECT MIN(p.due_time) FROM promises p WHERE {_READY}", now=now)
             waiting = tx.value("SELECT COUNT(*) FROM promises WHERE state = 'waiting'")
-            return waiting, 0.0 if oldest is None else now - oldest
+            return waiting, 0.0 if oldest is None else max(0.0, now - oldest)
 
         return await self._database.read(query)
 
@@ -166,6 +180,20 @@ class PromiseTable(Table):
 def _load(tx: Transaction, where: str, **parameters: object) -> list[Promise]:
     found = tx.all(f"{select()} WHERE {where} ORDER BY p.due_time, p.id", **parameters)
     return [promise_of(row, waits_for=_parents(tx, row["id"])) for row in found]
+
+
+def _ended(row: Row, failures: int) -> Ended:
+    return Ended(promise_of(row, broken=row["broken"]), State(row["ended"]), row["reason"], failures)
+
+
+def _failures(tx: Transaction, promise_id: int) -> int:
+    """How many of the last runs failed in a row."""
+    query = (
+        "SELECT o.state FROM promise_runs r JOIN turns o ON o.id = r.turn_id WHERE r.promise_id = :id"
+        " ORDER BY r.due_time DESC LIMIT :limit"
+    )
+    last = tx.all(query, id=promise_id, limit=FAILURES)
+    return len(list(takewhile(lambda run: run["state"] == State.FAILED, last)))
 
 
 def _parents(tx: Transaction, promise_id: int) -> tuple[int, ...]:

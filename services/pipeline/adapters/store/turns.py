@@ -189,6 +189,7 @@ class TurnTable(Table):
                 undelivered=tx.value("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL AND error IS NULL"),
                 oldest_waiting=0.0 if oldest is None else max(0.0, now - oldest),
                 dead=tx.value("SELECT COUNT(*) FROM dead_letters"),
+                promises=tx.value("SELECT COUNT(*) FROM promises WHERE state = 'waiting'"),
             )
 
         return await self._database.read(query)
