@@ -40,6 +40,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What was promised earlier is due; times in seconds since the epoch."""
+
+    create_time: float
+    due_time: float
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One attempt at answering one message."""
 
@@ -51,6 +59,8 @@ class Turn:
     """Several people may speak."""
     checkpoints: tuple[bytes, ...]
     limits: Limits
+    promise: Promise | None = None
+    """Set: nobody asks just now; the question is what was promised."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ HELP = f"""{SELF} These I understand:
 - the time: “what time is it in Tokyo?”, “what day is it?”
 - this chat: “what did I say about the trip?”, “what was my last message?”
 - the documents: “what do the docs say about backups?”, “how do I …?”
+- later: “remind me in 5 minutes to stretch”, “every day at 9:00 remind me of the stand-up”
+- longer work: “work out 17 * 23 and report back”
 - “react with 👍”, “repeat: …”"""
 
 _SMALL_WORDS = """
@@ -125,6 +127,23 @@ def _react(match: re.Match[str], _turn: Turn) -> Part:
     return Use("react", {"emoji": emoji}, lambda _text: f"Done: {emoji}")
 
 
+def _promise(match: re.Match[str], _turn: Turn) -> Part:
+    found = match.groupdict()
+    times = {name: found[name] for name in ("when", "every") if found.get(name)}
+    return Use("make_promise", {"what": match["what"], "reminder": True, **times}, _promised)
+
+
+def _promised(content: str) -> str:
+    promise = json.loads(content)
+    again = " and then again and again" if promise["recurs"] else ""
+    return f"I will remind you on {promise['due']}{again}. This is promise {promise['number']}."
+
+
+def _report(match: re.Match[str], _turn: Turn) -> Part:
+    told = "I will do that and report back here."
+    return Use("make_promise", {"what": match["what"], "when": match["when"] or "now"}, lambda _text: told)
+
+
 def _keywords(text: str) -> str:
     """The words worth looking for."""
     words = re.findall(r"[\w'’-]+", text)
@@ -138,6 +157,12 @@ DAY = r"(?:current )?(?:date|day(?: of the week)?|weekday|month|year)"
 PLACE = r"(?: (?:in|at|for) (?P<place>[^,?]+))?"
 EMOJIS = "|".join([*EMOJI, r"[^\w\s]\S*"])
 QUERY = r"(?P<query>.+)"
+CLOCK = r"(?:at )?\d{1,2}(?:[:.]\d{2})?(?: ?[ap]m)?"
+LATER = (
+    rf"(?P<when>in (?:an? |half an |\d+ ?)\w+|at {CLOCK}|(?:tomorrow|today|on \w+) {CLOCK}|(?:on )?\d{{4}}-\S+ {CLOCK})"
+)
+EACH = rf"every (?P<every>hour|\d+ (?:minutes|hours)|[a-z]+ {CLOCK})"
+REPORT = r"(?:then )?(?:report back|tell me the result|let me know)(?: (?:here|to me|when .*))?"
 
 SOCIAL = Rules(
     (
@@ -170,6 +195,15 @@ ASKED = Rules(
         ],
     ),
     (_says("pong"), [r"ping"]),
+    (
+        _promise,
+        [
+            rf"remind (?:me|us) (?:{LATER}|{EACH}) (?:to|of|about|that) (?P<what>.+)",
+            rf"remind (?:me|us) (?:to|of|about|that) (?P<what>.+?) (?:{LATER}|{EACH})",
+            rf"(?:{LATER}|{EACH}),? remind (?:me|us) (?:to|of|about|that) (?P<what>.+)",
+        ],
+    ),
+    (_report, [rf"(?:{LATER},? )?(?P<what>.+?),? and {REPORT}"]),
     (_sum, [rf"(?:(?:what{IS}|what are|how much{IS}|calculate|compute|solve|evaluate|work out)[\s:]+)?(?P<sum>.+)"]),
     (
         _time,

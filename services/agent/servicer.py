@@ -13,6 +13,7 @@ from services.agent.model import (
     HostCall,
     Limits,
     Output,
+    Promise,
     Said,
     Scope,
     Steer,
@@ -101,7 +102,12 @@ def _turn(request: pb.RunTurnRequest) -> Turn:
         group=start.group,
         checkpoints=tuple(start.checkpoints),
         limits=limits,
+        promise=_promise(start.promise) if start.HasField("promise") else None,
     )
+
+
+def _promise(message: pb.Promise) -> Promise:
+    return Promise(message.create_time.ToMicroseconds() / 1e6, message.due_time.ToMicroseconds() / 1e6)
 
 
 def _said(message: pb.Said) -> Said:

@@ -64,7 +64,7 @@ async def _waiting(run: Run) -> str:
     oldest = f", the oldest for {queue.oldest_waiting_seconds:.1f} s" if queue.waiting else ""
     return (
         f"{queue.waiting} waiting{oldest}; {queue.running} running; {queue.undelivered} undelivered;"
-        f" {queue.dead} dead\n"
+        f" {queue.dead} dead; {queue.promises} promised\n"
     )
 
 

@@ -18,6 +18,7 @@ from services.pipeline.adapters.store import SqlStore
 from services.pipeline.dispatch import Dispatcher
 from services.pipeline.follow import Followers
 from services.pipeline.gate import Pace
+from services.pipeline.keep import Keeper
 from services.pipeline.model import Limits
 from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.respond import Responder
@@ -68,12 +69,15 @@ async def _house(
         groups=settings.listed(),
     )
     dispatcher = Dispatcher(store, responder.run, settings.capacity)
+    keeper = Keeper(store)
     database.listen("lanes", dispatcher.look_at)
     database.listen("lanes", orchestrator.look_at)
     database.listen("revoked", dispatcher.revoke)
     database.listen("parts", followers.look_at)
+    database.listen("parts", keeper.look_at)
+    database.listen("promises", keeper.wake)
     await store.reclaim()
-    work = [stage.play(), dispatcher.poll(), dispatcher.claim()]
+    work = [stage.play(), dispatcher.poll(), dispatcher.claim(), keeper.run()]
     if database.shared:
         followers.elsewhere = Relay(database, followers.show_here).send
         database.catch_up(followers.look_at_all)

@@ -31,6 +31,11 @@ COMMANDS = (
     CommandSpec("status", "how I am, and what waits"),
     CommandSpec("stop", "stop what I am doing here, and forget what waits"),
     CommandSpec("steer", "`on`: what you write while I work joins it; `off`: it waits"),
+    CommandSpec("remind", "say something later: /remind in 10 minutes stretch your legs"),
+    CommandSpec("every", "do something again and again: /every day at 9:00 what is on today?"),
+    CommandSpec("promises", "what I have promised you"),
+    CommandSpec("cancel", "take a promise back: /cancel 3"),
+    CommandSpec("timezone", "say where your clock is: /timezone Europe/Berlin"),
 )
 
 

@@ -2,6 +2,9 @@
 
 from services.chassis.errors import Exhausted, TimedOut, Unavailable, ValorError
 
+NOT_ALLOWED = "PROMISE_NOT_ALLOWED"
+"""Whoever asked for a promise may not talk to us any more."""
+
 WORDS = {
     "MODEL_RATE_LIMITED": "My language model takes no more questions at the moment. Please ask again in a few minutes.",
     "MODEL_OVERLOADED": "My language model is overloaded at the moment. Please ask again in a few minutes.",
@@ -19,6 +22,8 @@ WORDS = {
     "UNDELIVERABLE": "I have an answer, but not all of it could be delivered here. "
     "It is noted, and whoever runs me can repeat it.",
     "TURN_TIMEOUT": "This took longer than I may work on one answer, so I stopped. Please ask for less at once.",
+    "PROMISE_TIMEOUT": "It took longer than the time that was set for it, so I stopped.",
+    NOT_ALLOWED: "Whoever asked for it may not talk to me any more.",
 }
 
 UNKNOWN = "Something went wrong on my side and I could not answer this. It is noted, and whoever runs me can repeat it."

@@ -16,3 +16,6 @@ ANSWER_SECONDS = Histogram(
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
 DELIVERED = Counter("pipeline_delivered_parts", "Parts settled, by outcome.", ["outcome"])
+WAITING_PROMISES = Gauge("pipeline_waiting_promises", "Promises that wait for their time or for another promise.")
+OLDEST_DUE_PROMISE = Gauge("pipeline_oldest_due_promise_seconds", "Since when the oldest promise is due that waits.")
+ENDED_PROMISES = Counter("pipeline_ended_promises", "Runs of promises ended, by outcome.", ["outcome"])

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.pipeline.promises import Promise
+
 
 class ChatType(StrEnum):
     """What kind of chat it is; decides who is answered and where message ids come from."""
@@ -119,6 +121,15 @@ class Message:
     entities: tuple[Entity, ...] = ()
     reply_to: int = 0
     send_time: float = 0.0
+    order_key: int = 0
+    """Its place in its lane, where that is known; mostly its number."""
+    promise_id: int = 0
+    """The promise that is due, where nobody wrote this: it has no number then. 0: somebody wrote it."""
+
+    @property
+    def answered(self) -> int:
+        """The message that an answer belongs to: this one, or the one that asked for a promise. 0: there is none."""
+        return self.message_id or self.reply_to
 
     @property
     def lane(self) -> str:
@@ -165,6 +176,8 @@ class Turn:
     trace: str = ""
     edition: int = 0
     """How often the turn was begun anew, by an edit or a replay."""
+    promise: Promise | None = None
+    """What the turn carries out, where nobody asks."""
 
     @property
     def key(self) -> str:
@@ -175,6 +188,10 @@ class Turn:
     def run(self) -> str:
         """The name of this run."""
         return run(self.turn_id, self.fence)
+
+    def seconds(self, usual: float) -> float:
+        """How long the turn may take."""
+        return usual if self.promise is None else 60.0 * self.promise.minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +307,8 @@ class Queue:
     undelivered: int = 0
     oldest_waiting: float = 0.0
     dead: int = 0
+    promises: int = 0
+    """Those that wait for their time or for another promise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from services.chassis import logs
 from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
 from services.pipeline.model import Limits, Question, Role, Said, Turn
+from services.pipeline.plan import Planner
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
 from services.pipeline.stage import Stage
 from services.pipeline.steer import Steering
@@ -36,6 +37,7 @@ class Orchestrator:
     def __init__(self, store: Store, agent: Agent, stage: Stage, limits: Limits, seconds: float) -> None:
         self._store, self._agent, self._stage = store, agent, stage
         self._steering, self._limits, self._seconds = Steering(store), limits, seconds
+        self._planner = Planner(store)
         self._pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def look_at(self, lane: str) -> None:
@@ -50,10 +52,11 @@ class Orchestrator:
             LostOwnership: The turn is not ours any more.
         """
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(turn.seconds(self._seconds)):
                 return await self._persist(turn, text)
         except TimeoutError:
-            raise TimedOut("The turn took too long.", reason="TURN_TIMEOUT") from None
+            reason = "TURN_TIMEOUT" if turn.promise is None else "PROMISE_TIMEOUT"
+            raise TimedOut("The turn took too long.", reason=reason) from None
 
     async def _persist(self, turn: Turn, text: str) -> Output:
         resumed, away = turn.fence > 1, 0
@@ -127,6 +130,8 @@ class Orchestrator:
             content = await self._search(turn, str(arguments.get("query", "")))
         elif call.name == "react":
             content = await self._react(turn, str(arguments.get("emoji", "")))
+        elif call.name == "make_promise":
+            content = await self._planner.serve(turn, call, arguments)
         else:
             content = {"error": f"there is no {call.name}"}
         await run.answer(call, json.dumps(content, ensure_ascii=False))

@@ -1,6 +1,6 @@
 """What the use cases need from the outside: the store, the agent, people, a renderer, and somebody who watches."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,12 +19,14 @@ from services.pipeline.model import (
     Queue,
     Role,
     Said,
+    State,
     Steer,
     Turn,
     TurnView,
     Typing,
     Usage,
 )
+from services.pipeline.promises import Promise, PromiseState, Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,66 @@ class Steers(Protocol):
         """The running turn itself if its question has changed, and where steering is on all that waits behind it."""
 
 
-class Store(Messages, Turns, History, Parts, Steers, Protocol):
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A promise that runs, and how its turn has ended."""
+
+    promise: Promise
+    state: State
+    reason: str
+    failures: int = 0
+    """How many of its last runs failed in a row; counted up to promises.FAILURES."""
+
+
+class Promises(Protocol):
+    """The books of promises. What a turn changes shows its fence and raises LostOwnership where that is outdated."""
+
+    async def make_promise(self, turn: Turn, step: int, index: int, wish: Wish) -> Promise:
+        """Promise something in the name of a turn's call; the same call again gets the same promise.
+
+        Raises:
+            NotFound: It waits for a promise that the person does not have.
+            WrongState: The person has too many, or it waits for one that recurs.
+        """
+
+    async def list_promises(self, person_id: str, lane: str | None) -> list[Promise]:
+        """A person's open promises, of one lane or of all, the next one first."""
+
+    async def cancel_promise(self, turn: Turn, number: int, lane: str | None) -> Promise | None:
+        """Take a promise back, and stop its run; how it stands then. None: there is no such promise."""
+
+    async def zone_of(self, person_id: str) -> str:
+        """A person's time zone; empty where it was never said."""
+
+    async def set_zone(self, person_id: str, zone: str, due: Mapping[int, float]) -> None:
+        """A person's time zone is this, and so the given promises are due at other times, if they have not begun."""
+
+    async def ready_promises(self, limit: int) -> list[Promise]:
+        """What is due and waits for no other promise, of chats in which none runs; what goes first stands first.
+
+        What can never be kept, because a promise that it waited for was not, is among them, due or not.
+        """
+
+    async def begin_promise(self, promise: Promise) -> bool:
+        """Turn a due promise into a turn of its chat; False where that has happened, or it is not due any more."""
+
+    async def promised(self, turn: Turn) -> Turn:
+        """A turn that carries out a promise, with what it is to do. Raises NotFound."""
+
+    async def ended_promises(self) -> list[Ended]:
+        """What runs, and whose turn has ended."""
+
+    async def end_promise(self, promise: Promise, to: PromiseState, due: float, words: str = "") -> bool:
+        """Close a run, and say so if there are words; what waits again is due at the given time.
+
+        False where that has happened.
+        """
+
+    async def measure_promises(self) -> tuple[int, float]:
+        """How many promises wait, and for how many seconds the oldest one is due that could run."""
+
+
+class Store(Messages, Turns, History, Parts, Steers, Promises, Protocol):
     """Everything the pipeline keeps."""
 
 

@@ -5,17 +5,23 @@ import time
 from dataclasses import replace
 
 from services.chassis import logs
-from services.chassis.errors import LostOwnership, TimedOut, Unavailable, ValorError
-from services.pipeline import failures, gate, router
+from services.chassis.errors import Denied, LostOwnership, TimedOut, Unavailable, ValorError
+from services.pipeline import failures, gate, promises, router
 from services.pipeline.commands import PAIRING, Commands
 from services.pipeline.gate import Verdict
 from services.pipeline.metrics import ANSWER_SECONDS, ENDED, FAILED
-from services.pipeline.model import Role, Turn, Usage
+from services.pipeline.model import Draft, Role, Turn, Usage
 from services.pipeline.orchestrate import Orchestrator
+from services.pipeline.plan import Planner
 from services.pipeline.ports import Output, People, Renderer, Store
+from services.pipeline.promises import Kind, Promise
+from services.pipeline.split import split
 from services.pipeline.stage import Stage
 
 log = logs.get()
+
+Answer = Output | list[Draft]
+"""In Markdown, or what is to be sent as it is: words of people that nobody must read as Markdown."""
 
 AGAIN = 0.2
 """Seconds between two questions to people while it is away."""
@@ -39,7 +45,7 @@ class Responder:
     ) -> None:
         self._store, self._people, self._orchestrator = store, people, orchestrator
         self._stage, self._renderer, self._groups = stage, renderer, groups
-        self._commands = Commands(store)
+        self._commands, self._planner = Commands(store), Planner(store)
 
     async def run(self, turn: Turn) -> None:
         """Bring the turn to its end.
@@ -62,6 +68,8 @@ class Responder:
             await self._give_up(turn, "CRASH_LOOP", f"claimed {turn.fence} times without an end")
             return
         try:
+            if turn.message.promise_id:
+                turn = await self._store.promised(turn)
             answer = await self._admit(turn) if turn.role is Role.UNKNOWN else await self._answer(turn)
         except LostOwnership:
             raise
@@ -71,7 +79,7 @@ class Responder:
         if answer is not None:
             await self._finish(turn, answer)
 
-    async def _admit(self, turn: Turn) -> Output | None:
+    async def _admit(self, turn: Turn) -> Answer | None:
         """Who wrote this was not known when it came: wait until it is, and decide then. None: it was not for us."""
         while (person := await self._people.resolve(turn.message)).role is Role.UNKNOWN:
             await asyncio.sleep(AGAIN)
@@ -80,6 +88,8 @@ class Responder:
         if verdict is Verdict.ANSWER:
             await self._store.identify(turn, person)
             return await self._answer(replace(turn, person_id=person.person_id, role=person.role))
+        if turn.promise is not None:
+            raise Denied("The person may not ask any more.", reason=failures.NOT_ALLOWED)
         code = await self._pairing_code(turn) if verdict is Verdict.PAIR else ""
         if not code:
             await self._store.forget(turn)
@@ -95,8 +105,9 @@ class Responder:
             except (Unavailable, TimedOut):
                 await asyncio.sleep(AGAIN)
 
-    async def _finish(self, turn: Turn, output: Output) -> None:
-        drafts = self._renderer.render(output.text)
+    async def _finish(self, turn: Turn, answer: Answer) -> None:
+        output = answer if isinstance(answer, Output) else Output("", Usage())
+        drafts = self._renderer.render(answer.text) if isinstance(answer, Output) else answer
         self._stage.close(turn)
         if not await self._store.finish(turn, drafts, output.usage, output.steer_ids):
             ENDED.labels("reworded").inc()
@@ -105,9 +116,13 @@ class Responder:
         ANSWER_SECONDS.observe(max(0.0, time.time() - turn.accept_time))
         log.info("turn_answered", parts=len(drafts))
 
-    async def _answer(self, turn: Turn) -> Output:
+    async def _answer(self, turn: Turn) -> Answer:
         self._stage.open(turn)
+        if turn.promise is not None:
+            return await self._keep(turn, turn.promise)
         match router.route(turn.message):
+            case router.Command(name) if self._planner.knows(name):
+                return split(await self._planner.answer(name, turn), ())
             case router.Command(name):
                 return Output(await self._commands.answer(name, turn.message, turn.role), Usage())
             case router.Plain(text):
@@ -115,9 +130,19 @@ class Responder:
             case router.Ask(text):
                 return await self._orchestrator.answer(turn, text)
 
+    async def _keep(self, turn: Turn, promise: Promise) -> Answer:
+        if promise.broken:
+            return [Draft(promises.not_kept(promise))]
+        if promise.kind is Kind.REMINDER:
+            return [Draft(promises.reminder(promise, turn.accept_time))]
+        output = await self._orchestrator.answer(turn, promise.text)
+        return replace(output, text=promises.introduction(promise, turn.accept_time) + output.text)
+
     async def _give_up(self, turn: Turn, reason: str, cause: str) -> None:
         self._stage.close(turn)
-        await self._store.fail(turn, self._renderer.render(failures.words(reason))[0], reason, cause)
+        words = failures.words(reason)
+        draft = Draft(promises.failed(turn.promise, words)) if turn.promise else self._renderer.render(words)[0]
+        await self._store.fail(turn, draft, reason, cause)
         ENDED.labels("failed").inc()
         FAILED.labels(reason).inc()
         log.error("turn_failed", reason=reason, cause=cause)

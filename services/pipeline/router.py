@@ -58,7 +58,7 @@ def route(message: Message) -> Route:
     if message.kind in UNREADABLE and not message.text.strip():
         return Plain(f"I cannot read {UNREADABLE[message.kind]} yet. Please write to me in words.")
     question = without_name(message)
-    if not question:
+    if not question.strip():
         return Ask("Hello!") if message.kind == "text" else Plain("I cannot read this kind of message yet.")
     return Ask(question)
 

@@ -103,6 +103,7 @@ class PipelineServicer(rpc.PipelineServiceServicer):
             undelivered=queue.undelivered,
             oldest_waiting_seconds=queue.oldest_waiting,
             dead=queue.dead,
+            promises=queue.promises,
         )
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:

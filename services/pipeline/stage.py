@@ -87,7 +87,8 @@ class Stage:
 
     def open(self, turn: Turn) -> None:
         """A turn begins."""
-        scene = Scene(private=turn.message.chat_type is ChatType.PRIVATE)
+        nobody_wrote = turn.promise is not None
+        scene = Scene(private=turn.message.chat_type is ChatType.PRIVATE, seen=nobody_wrote)
         self._scenes[turn.run] = (turn, scene, self._clock())
 
     def say(self, turn: Turn, text: str) -> None:

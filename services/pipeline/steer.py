@@ -30,8 +30,9 @@ def steers(running: Turn, found: Sequence[Turn]) -> Iterator[Steer]:
 
 
 def _may_join(running: Turn, turn: Turn) -> bool:
-    """Only whoever asked: a turn acts with the rights of its person."""
-    return turn.role is not Role.UNKNOWN and turn.person_id == running.person_id
+    """Only whoever asked, for a turn acts with the rights of its person; and only what somebody wrote."""
+    known = turn.role is not Role.UNKNOWN and turn.person_id == running.person_id
+    return known and not turn.message.promise_id
 
 
 def _steer(turn: Turn, text: str, *, rewords: bool) -> Steer:

@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from services.cli.actors import people
+from services.cli.plan import Run
 from tests.support.house import VALOR, environment, house, until, valor
 from tests.support.terminal import Terminal
 
@@ -44,6 +46,7 @@ def test_the_other_commands_find_the_running_house(tmp_path: Path) -> None:
             status = valor(tmp_path, "status")
             assert re.match(r"Health \d+ of 100\n", status.stdout), status.stderr
             assert "0 waiting" in status.stdout
+            assert "; 0 promised\n" in status.stdout
             wrong = valor(tmp_path, "pair", "AAAAAAAA")
             assert (wrong.returncode, wrong.stdout) == (1, "")
             assert "not valid" in wrong.stderr
@@ -84,6 +87,25 @@ def test_a_killed_service_comes_back_and_a_killed_house_leaves_nothing(tmp_path:
     lines = [line for path in written for line in path.read_text().splitlines()]
     assert all("event" in json.loads(line) for line in lines)
     assert any(json.loads(line)["event"] == "process_ended" for line in lines)
+
+
+@pytest.mark.timeout(60)
+async def test_what_is_promised_arrives_once(tmp_path: Path) -> None:
+    """F18, F92."""
+    with house(tmp_path):
+        run = Run.load(tmp_path).sandbox
+        assert run is not None
+        async with people(run) as (telegram, person, bot):
+            promised = await telegram.ask(person, bot, "/remind in 1 second hello")
+            assert promised.text.startswith("I will remind you on")
+            told = await telegram.ask(person, bot, "work out 17 * 23 and report back")
+            assert told.text == "I will do that and report back here."
+            for wanted in ("Reminder: hello", "17 * 23 = 391"):
+                await telegram.wait_for(lambda action, text=wanted: action.text == text, 20, since=0)  # type: ignore[misc]
+            await telegram.ask(person, bot, "/promises")
+            said = [action.text for action in await telegram.record() if action.kind in {"send", "edit"}]
+    assert said.count("Reminder: hello") == said.count("17 * 23 = 391") == 1
+    assert said[-1].startswith("There are no open promises here.")
 
 
 @pytest.mark.timeout(60)

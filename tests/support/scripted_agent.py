@@ -68,12 +68,12 @@ class Act:
         await self.context.write(pb.RunTurnResponse(tool_started=pb.ToolStarted(step=step, index=index, name=name)))
         await self.context.write(pb.RunTurnResponse(tool_finished=pb.ToolFinished(step=step, index=index)))
 
-    async def host(self, name: str, arguments: object = None, *, raw: str | None = None) -> Any:
+    async def host(self, name: str, arguments: object = None, *, raw: str | None = None, index: int = 7) -> Any:
         """Ask the conversation for something; its answer."""
-        call = pb.HostCall(step=1, index=7, name=name, arguments=json.dumps(arguments) if raw is None else raw)
+        call = pb.HostCall(step=1, index=index, name=name, arguments=json.dumps(arguments) if raw is None else raw)
         await self.context.write(pb.RunTurnResponse(host_call=call))
         result = (await self.reply()).host_result
-        assert (result.step, result.index) == (1, 7)
+        assert (result.step, result.index) == (1, index)
         return json.loads(result.content)
 
     async def reply(self) -> pb.RunTurnRequest:

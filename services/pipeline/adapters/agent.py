@@ -14,13 +14,14 @@ from services.chassis.errors import Unavailable
 from services.chassis.signing import sign
 from services.pipeline.model import Checkpoint, Question, Said, Steer, Turn, Usage
 from services.pipeline.ports import AgentEvent, HostCall, Output, Step, Text
+from services.pipeline.promises import Promise
 from valor.agent.v1 import agent_pb2 as pb
 from valor.agent.v1 import agent_pb2_grpc as rpc
 from valor.common.v1 import common_pb2 as common
 
 
 class GrpcAgent:
-    """`ports.Agent` over gRPC. `seconds`: how long a scope holds; a turn takes no longer."""
+    """`ports.Agent` over gRPC. `seconds`: how long a scope holds, unless the turn sets a limit itself."""
 
     def __init__(self, caller: Caller, scope_key: bytes, seconds: float) -> None:
         self._caller, self._key, self._seconds = caller, scope_key, seconds
@@ -29,7 +30,8 @@ class GrpcAgent:
     @asynccontextmanager
     async def run(self, question: Question) -> "AsyncIterator[GrpcRun]":
         """Begin an attempt; leaving the block cancels what still runs."""
-        call = self._stub.RunTurn(timeout=self._seconds, metadata=self._caller.metadata())
+        seconds = question.turn.seconds(self._seconds)
+        call = self._stub.RunTurn(timeout=seconds, metadata=self._caller.metadata())
         run = GrpcRun(call)
         try:
             await run.write(pb.RunTurnRequest(start=self._start(question)))
@@ -52,6 +54,7 @@ class GrpcAgent:
                 tool_calls=question.limits.tool_calls,
                 equal_calls=question.limits.equal_calls,
             ),
+            promise=_promise(question.turn.promise),
         )
 
     def _scope(self, turn: Turn, rights: tuple[str, ...]) -> common.SignedScope:
@@ -62,7 +65,7 @@ class GrpcAgent:
             account=common.Account(channel=account.channel, account_id=account.account_id, username=account.username),
             address=common.Address(chat_id=address.chat_id, topic_id=address.topic_id),
             rights=rights,
-            expire_time=timestamp(time.time() + self._seconds),
+            expire_time=timestamp(time.time() + turn.seconds(self._seconds)),
         ).SerializeToString()
         return common.SignedScope(scope=scope, signature=sign(self._key, scope))
 
@@ -137,6 +140,12 @@ def _usage(usage: common.Usage) -> Usage:
 
 def _said(said: Said) -> pb.Said:
     return pb.Said(speaker=said.speaker, text=said.text, send_time=timestamp(said.send_time))
+
+
+def _promise(promise: Promise | None) -> pb.Promise | None:
+    if promise is None:
+        return None
+    return pb.Promise(create_time=timestamp(promise.create_time), due_time=timestamp(promise.due_time))
 
 
 def timestamp(seconds: float) -> Timestamp:

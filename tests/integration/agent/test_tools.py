@@ -91,7 +91,7 @@ async def test_a_toolrunner_that_is_busy_for_a_second_is_asked_again(tmp_path: P
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        (call("fly"), "There is no tool 'fly'. There are: look, react, search_history."),
+        (call("fly"), "There is no tool 'fly'. There are: look, make_promise, react, search_history."),
         (call("look", "{broken"), "The arguments are not a JSON object."),
         (call("look", "[1]"), "The arguments are not a JSON object."),
         (call("react", {"emoji": "✅"}), "That is no reaction here. Take one of:"),

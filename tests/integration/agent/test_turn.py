@@ -51,7 +51,7 @@ async def test_the_model_is_told_the_conversation_and_who_it_is(tmp_path: Path) 
             ("assistant", "Good day."),
             ("user", "> In reply to Bob:\n> It rains.\n\nAda: Does it?"),
         ]
-        assert [tool["name"] for tool in request["tools"]] == ["search_history", "react", "look"]
+        assert [tool["name"] for tool in request["tools"]] == ["search_history", "react", "make_promise", "look"]
         assert request["stream"] is True
 
 

@@ -368,6 +368,12 @@ _RULES = {
     " WHERE state NOT IN ('waiting', 'running')",
     "a question without a turn": "SELECT id FROM chat_history h WHERE direction = 'in' AND disposition != 'context'"
     " AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.history_id = h.id)",
+    "a promise that joined a turn": "SELECT t.id FROM turns t JOIN chat_history h ON h.id = t.history_id"
+    " WHERE promise_id IS NOT NULL AND (answered_by IS NOT NULL OR message_id IS NOT NULL)",
+    "a promise that runs without a turn": "SELECT id FROM promises p WHERE state = 'running' AND NOT EXISTS"
+    " (SELECT 1 FROM promise_runs r WHERE r.promise_id = p.id AND r.due_time = p.due_time)",
+    "kept, and nothing received": "SELECT id FROM promises p WHERE state = 'kept' AND NOT EXISTS (SELECT 1"
+    " FROM promise_runs r JOIN turns t ON t.id = r.turn_id WHERE r.promise_id = p.id AND t.state = 'done')",
     "said, and never sent": "SELECT h.id FROM chat_history h LEFT JOIN parts p ON p.id = h.part_id"
     " WHERE direction = 'out' AND (p.id IS NULL OR p.error IS NOT NULL OR h.message_id IS DISTINCT FROM p.receipt_id)",
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,7 +146,7 @@ async def test_what_is_written_while_nobody_follows_is_sent_later(house: House) 
     assert house.channel.texts() == [f"answer to {number}" for number in range(1, 51)]
 
 
-async def test_what_is_fleeting_is_not_kept_for_later(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_fleeting_is_not_kept_for_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "TYPING_AFTER", 0.0)
     monkeypatch.setattr(stage, "TYPING_AGAIN", 1000.0)
     monkeypatch.setattr(stage, "TICK", 0.001)
@@ -156,14 +157,15 @@ async def test_what_is_fleeting_is_not_kept_for_later(house: House, monkeypatch:
         return show_here(followers, event)
 
     monkeypatch.setattr(follow.Followers, "show_here", note)
-    await house.unfollow()
-    house.agent.script = hang
-    early = await house.pipeline.submit(message())
-    await until(lambda: len(shown) == 1 + bool(SERVER))  # on a server it goes round by all replicas
-    house.agent.script = echo
-    house.follow()
-    await house.ask("hello", chat=MEMBERS[0])
-    assert early.turn_id not in {event.typing.turn_id for event in house.channel.events}
+    async with House(tmp_path).open() as house:
+        await house.unfollow()
+        house.agent.script = hang
+        early = await house.pipeline.submit(message())
+        await until(lambda: len(shown) == 1 + bool(SERVER))  # on a server it goes round by all replicas
+        house.agent.script = echo
+        house.follow()
+        await house.ask("hello", chat=MEMBERS[0])
+        assert early.turn_id not in {event.typing.turn_id for event in house.channel.events}
 
 
 async def test_a_part_that_is_refused_frees_its_lane_and_the_person_is_told(house: House) -> None:

@@ -20,6 +20,9 @@ from services.agent.model import Call, Result
         ("search_history", {"query": "figs"}, True),
         ("search_history", {"query": 7}, False),
         ("search_history", {}, False),
+        ("make_promise", {"what": "count"}, True),
+        ("make_promise", {"what": " "}, False),
+        ("make_promise", {"when": "now"}, False),
     ],
 )
 def test_only_what_can_be_done_is_asked_for(name: str, arguments: dict[str, object], asked: bool) -> None:

@@ -226,3 +226,39 @@ def test_a_result_is_phrased(text: str, result: Result, expected: str) -> None:
 def test_a_search_of_the_chat_names_who_said_what(text: str, shown: list[str]) -> None:
     found = [{"speaker": "Ada", "text": "figs!"}, {"speaker": "Valor", "text": "Figs are fruit."}]
     assert said(text, Result(json.dumps(found))).splitlines()[2:] == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        ("remind me in 5 minutes to stretch", {"what": "stretch", "when": "in 5 minutes"}),
+        ("Please remind me to call Bob in 2 hours.", {"what": "call Bob", "when": "in 2 hours"}),
+        ("remind me in half an hour to eat and then sleep", {"what": "eat and then sleep", "when": "in half an hour"}),
+        ("remind us tomorrow at 9:00 of the trip", {"what": "the trip", "when": "tomorrow at 9:00"}),
+        ("at 18:00, remind me to go", {"what": "go", "when": "at 18:00"}),
+        ("remind me on 2026-12-24 18:00 to sing", {"what": "sing", "when": "on 2026-12-24 18:00"}),
+        ("every day at 9:00 remind me of the stand-up", {"what": "the stand-up", "every": "day at 9:00"}),
+        ("remind me every monday at 9:00 to plan", {"what": "plan", "every": "monday at 9:00"}),
+    ],
+)
+def test_reminders(text: str, arguments: dict[str, Any]) -> None:
+    assert uses(text) == [("make_promise", {**arguments, "reminder": True})]
+    content = json.dumps({"number": 3, "due": "Fri 20 Nov 2026, 18:00 (UTC)", "recurs": arguments.get("every", "")})
+    answer = said(text, Result(content))
+    assert answer.startswith("I will remind you on Fri 20 Nov 2026, 18:00 (UTC)")
+    assert answer.endswith("This is promise 3.")
+    assert ("again and again" in answer) == ("every" in arguments)
+    assert said(text, Result("no", failed=True)) == "That did not work: no"
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "when"),
+    [
+        ("work out 17 * 23 and report back", "work out 17 * 23", "now"),
+        ("Valor, can you search the docs for backups and then let me know?", "search the docs for backups", "now"),
+        ("in 10 minutes, work out 2 + 2 and report back to me", "work out 2 + 2", "in 10 minutes"),
+    ],
+)
+def test_work_that_is_reported_back(text: str, what: str, when: str) -> None:
+    assert uses(text) == [("make_promise", {"what": what, "when": when})]
+    assert said(text, Result("{}")) == "I will do that and report back here."

@@ -1,5 +1,6 @@
 """What the model is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.agent import prompt
-from services.agent.model import Limits, Said, Scope, Turn
+from services.agent.model import Limits, Promise, Said, Scope, Turn
 from services.chassis.errors import SettingsError
 
 
@@ -48,6 +49,17 @@ def test_a_history_that_begins_with_us_says_that_more_came_before() -> None:
 
 def test_messages_without_text_are_left_out() -> None:
     assert told(turn(("Ada", " "), ("", ""))) == [("people", "Well?")]
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_what_is_due_is_told_in_the_systems_words(group: bool) -> None:
+    promise = Promise(create_time=0.0, due_time=86_400.0)
+    ((side, text),) = told(replace(turn(group=group, text="Count."), promise=promise))
+    system, words = text.split("\n\n")
+    assert side == "people"
+    assert system.startswith("(Your clock says this, and no person: on 1970-01-01 00:00 UTC you promised")
+    assert "for 1970-01-02 00:00 UTC" in system
+    assert words == ("Ada: Count." if group else "Count.")
 
 
 def test_in_a_group_every_line_has_a_speaker() -> None:

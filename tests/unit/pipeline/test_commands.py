@@ -7,7 +7,8 @@ import pytest
 
 from services.pipeline.commands import COMMANDS, Commands, status, stopped
 from services.pipeline.model import ChatType, Queue, Role
-from services.pipeline.ports import Store
+from services.pipeline.plan import Planner
+from services.pipeline.ports import Promises, Store
 from tests.unit.pipeline.messages import said
 
 
@@ -17,12 +18,15 @@ class Quiet:
 
 
 COMMAND = Commands(cast("Store", Quiet()))
+PLANNER = Planner(cast("Promises", None))
 PRIVATE = said("/x", chat=ChatType.PRIVATE)
 
 
 @pytest.mark.parametrize("spec", COMMANDS, ids=lambda spec: spec.name)
 async def test_every_command_of_the_menu_is_answered(spec: Any) -> None:
     """F97."""
+    if PLANNER.knows(spec.name):
+        return  # test_plan.py has their answers
     answer = await COMMAND.answer(spec.name, PRIVATE, Role.MEMBER)
     assert answer
     assert "do not know" not in answer
@@ -32,7 +36,7 @@ async def test_the_menu_shows_every_command_that_is_answered() -> None:
     """F97."""
     menu = await COMMAND.answer("help", PRIVATE, Role.MEMBER)
     handlers = {name.removeprefix("_") for name, _ in inspect.getmembers(Commands) if inspect.iscoroutinefunction(_)}
-    assert {spec.name for spec in COMMANDS} == handlers - {"answer"}
+    assert {spec.name for spec in COMMANDS} == (handlers - {"answer"}) | set(PLANNER._commands)
     assert all(f"/{spec.name}: {spec.help}" in menu for spec in COMMANDS)
 
 
@@ -41,7 +45,7 @@ async def test_an_unknown_command_is_told_what_there_is(name: str) -> None:
     answer = await COMMAND.answer(name, PRIVATE, Role.MEMBER)
     assert "I do not know" in answer
     assert "/help" in answer
-    assert len(answer) < 1000
+    assert len(answer) < 1500
 
 
 @pytest.mark.parametrize(

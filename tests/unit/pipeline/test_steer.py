@@ -17,6 +17,12 @@ def behind(number: int, text: str = "more", **fields: object) -> Turn:
     return replace(RUNNING, turn_id=number, message=message, **fields)  # type: ignore[arg-type]
 
 
+def due(number: int) -> Turn:
+    """A promise that is due, whose person is known: it ran, and waits again since its runner was killed."""
+    message = replace(RUNNING.message, message_id=0, promise_id=9, text="")
+    return replace(RUNNING, turn_id=number, message=message)
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
@@ -26,6 +32,7 @@ def behind(number: int, text: str = "more", **fields: object) -> Turn:
         ([behind(2), behind(3, "/status"), behind(4)], ["2:5"]),
         ([behind(2, person_id="bob"), behind(3)], []),
         ([behind(2, role=Role.UNKNOWN)], []),
+        ([due(2), behind(3)], []),
         ([behind(2, "x" * 40_000)], []),  # it is told that this is too long, by a turn of its own
     ],
 )

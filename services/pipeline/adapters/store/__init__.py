@@ -3,9 +3,10 @@
 from services.pipeline.adapters.store.history import HistoryTable
 from services.pipeline.adapters.store.messages import MessageTable
 from services.pipeline.adapters.store.parts import PartTable
+from services.pipeline.adapters.store.promises import PromiseTable
 from services.pipeline.adapters.store.steering import SteerTable
 from services.pipeline.adapters.store.turns import TurnTable
 
 
-class SqlStore(MessageTable, TurnTable, HistoryTable, PartTable, SteerTable):
+class SqlStore(MessageTable, TurnTable, HistoryTable, PartTable, SteerTable, PromiseTable):
     """The store of `ports.Store` on SQL."""

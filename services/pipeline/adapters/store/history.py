@@ -18,7 +18,11 @@ class HistoryTable(Table):
             f"SELECT * FROM chat_history WHERE {rows.LANE} AND order_key < :order AND deleted = 0 AND message != ''"
             " ORDER BY order_key DESC, direction DESC, id DESC LIMIT :limit"
         )
-        parameters = {**rows.lane(message.account, message.address), "order": message.message_id, "limit": limit}
+        parameters = {
+            **rows.lane(message.account, message.address),
+            "order": message.order_key + 1 if message.promise_id else message.message_id,
+        }
+        parameters["limit"] = limit
         found = await self._database.read(lambda tx: tx.all(query, **parameters))
         return [_said(row) for row in reversed(found)]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.chassis import tracing
 from services.chassis.writer import Row, Transaction
 from services.pipeline import gate
-from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store import promise_rows, rows
 from services.pipeline.adapters.store.steering import free
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.commands import stopped
@@ -118,6 +118,7 @@ class MessageTable(Table):
         if not known["acted"]:
             tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn_id)
             tx.run("UPDATE turns SET edition = edition + 1 WHERE id = :id", id=turn_id)
+            promise_rows.void(tx, turn_id, self._clock())
             for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=turn_id):
                 free(tx, turn_id)
                 tx.notify("revoked", run(turn["id"], turn["fence"]))
@@ -136,7 +137,7 @@ class MessageTable(Table):
             if known is not None:
                 return Disposition.ACTED, known["turn_id"]
             now = self._clock()
-            count = _cancel(tx, "lane = :lane", now, lane=message.lane)
+            count = cancel(tx, "lane = :lane", now, lane=message.lane)
             history_id = _insert(tx, message, Admission(Disposition.ACTED, person))
             return Disposition.ACTED, self._answer_at_once(tx, history_id, message, person, Draft(stopped(count)))
 
@@ -149,7 +150,7 @@ class MessageTable(Table):
             rows.hold(tx, turn_id)
             told = rows.standing_preview(tx, turn_id) is not None
             now, where = self._clock(), "id = :id AND lane = :lane"
-            count = _cancel(tx, where, now, id=turn_id, lane=lane(account, address))
+            count = cancel(tx, where, now, id=turn_id, lane=lane(account, address))
             if count and not told:
                 rows.insert_answer(tx, turn_id, [Draft(stopped(count))], now)
             return bool(count)
@@ -174,12 +175,12 @@ class MessageTable(Table):
         for row in found:
             follows = tx.all(
                 f"UPDATE chat_history SET deleted = 1 WHERE {rows.LANE} AND order_key = :message"
-                " AND message_id IS NULL AND direction = 'in' RETURNING id",
+                f" AND {_FOLLOWS} RETURNING id",
                 **rows.lane(rows.account_of(row), rows.address_of(row)),
                 message=message_id,
             )
             for one in (row, *follows):
-                _cancel(tx, "history_id = :id", self._clock(), id=one["id"])
+                cancel(tx, "history_id = :id", self._clock(), id=one["id"])
         return len(found)
 
     async def is_ours(self, account: Account, chat_id: int, message_id: int) -> bool:
@@ -194,6 +195,10 @@ _OPEN = frozenset({State.WAITING, State.RUNNING})
 
 _OWN_IDS = ChatType.SUPERGROUP
 """Message ids of these chats are their own; those of all others come from one sequence per account."""
+
+
+_FOLLOWS = "message_id IS NULL AND promise_id IS NULL AND direction = 'in'"
+"""An earlier message asks anew: it has the place of that one. (A promise that is due has no message either.)"""
 
 
 def _hold(tx: Transaction, message: Message) -> Row | None:
@@ -211,7 +216,7 @@ def _find(tx: Transaction, message: Message) -> Row | None:
     found = tx.one(f"{_KNOWN} AND message_id = :message", **_key(message))
     if found is None:
         return None
-    follows = f"{_KNOWN} AND message_id IS NULL AND topic_id = :topic AND h.order_key = :message AND direction = 'in'"
+    follows = f"{_KNOWN} AND topic_id = :topic AND h.order_key = :message AND {_FOLLOWS}"
     return tx.one(f"{follows} ORDER BY h.id DESC", **_key(message), topic=found["topic_id"]) or found
 
 
@@ -272,7 +277,7 @@ def _insert_turn(
     return turn_id
 
 
-def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> int:
+def cancel(tx: Transaction, where: str, now: float, **parameters: object) -> int:
     """Cancel turns; a preview that stands says so, and whoever runs them is told."""
     cancelled = rows.move(tx, State.CANCELLED, where, now=now, **parameters)
     for turn in cancelled:
@@ -281,6 +286,7 @@ def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> in
             said = Draft(stopped(1))
             rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview["id"])
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
+        promise_rows.void(tx, turn["id"], now)
         free(tx, turn["id"])
         tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", turn["lane"])

@@ -52,7 +52,7 @@ class PartTable(Table):
                 draft,
                 kind=PartKind.PREVIEW,
                 now=self._clock(),
-                reply_to=turn.message.message_id,
+                reply_to=turn.message.answered,
             )
 
         await self._database.write(change)
@@ -81,7 +81,7 @@ class PartTable(Table):
                 lane=turn.message.lane,
                 emoji=emoji,
                 random=rows.random_id(),
-                target=turn.message.message_id,
+                target=turn.message.answered,
                 by_agent=int(by_agent),
                 now=self._clock(),
             )

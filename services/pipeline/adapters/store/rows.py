@@ -74,13 +74,23 @@ def address_of(row: Row) -> Address:
     return Address(row["chat_id"], row["topic_id"])
 
 
+def message_id_of(row: Row) -> int:
+    """The message that a row in which somebody asks is about; 0: a promise is due, and nobody wrote.
+
+    A question that was edited and is asked anew has no `message_id` of its own, and the place of its message.
+    """
+    return 0 if row["promise_id"] is not None else int(row["order_key"])
+
+
 def turn_of(row: Row) -> Turn:
     """The turn of a row of turns joined with chat_history."""
     message = Message(
         account=account_of(row),
         address=address_of(row),
         chat_type=ChatType(row["chat_type"]),
-        message_id=row["order_key"],
+        message_id=message_id_of(row),
+        order_key=row["order_key"],
+        promise_id=row["promise_id"] or 0,
         sender=Sender(row["user_id"], row["user_name"], row["username"]),
         text=row["message"],
         version=row["version"],
@@ -194,7 +204,10 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
     preview = standing_preview(tx, turn_id)
     last = "SELECT MAX(order_key) FROM turns WHERE answered_by = :id AND state = 'answering'"
     order = tx.value(last, id=turn_id) or question["order_key"]
-    reply_to = 0 if question["chat_type"] == ChatType.PRIVATE else question["order_key"]
+    asked = message_id_of(question) or question["reply_to"]
+    # In private an answer stands right behind its question; what was promised stands far from what asked for it.
+    plain = question["chat_type"] == ChatType.PRIVATE and question["promise_id"] is None
+    reply_to = 0 if plain else asked
     for number, draft in enumerate(drafts):
         first = number == 0
         part_id = insert_text(
@@ -207,7 +220,7 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
             reply_to=reply_to if first else 0,
             target_part=preview["id"] if first and preview is not None else None,
         )
-        _remember(tx, question, part_id, draft, now, order=order)
+        _remember(tx, question, part_id, draft, now, order=order, asked=asked)
 
 
 def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
@@ -219,16 +232,19 @@ def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
     )
 
 
-def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float, *, order: int) -> None:
+def _remember(
+    tx: Transaction, question: Row, part_id: int, draft: Draft, now: float, *, order: int, asked: int
+) -> None:
     """Keep what was said, behind the last message that it answers."""
     copied = "channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title"
     tx.run(
         f"INSERT INTO chat_history ({copied}, version, order_key, direction, disposition, user_id, user_name,"
         " message_type, message, entities, reply_to, timestamp, part_id)"
-        f" SELECT {copied}, 0, :order, 'out', '', account_id, '', 'text', :text, :entities, order_key, :now, :part"
+        f" SELECT {copied}, 0, :order, 'out', '', account_id, '', 'text', :text, :entities, :asked, :now, :part"
         " FROM chat_history WHERE id = :id",
         id=question["id"],
         order=order,
+        asked=asked,
         text=draft.text,
         entities=dump_entities(draft.entities),
         now=now,

@@ -9,8 +9,9 @@ from services.pipeline.model import Account, State, Steer, Turn
 
 _JOINING = (
     f"{rows.TURN} WHERE (t.id = :id AND h.version > :version) OR ("
-    "t.lane = :lane AND t.state = 'waiting' AND t.answered_by IS NULL AND t.order_key > :order AND t.not_before <= :now"
-    " AND EXISTS (SELECT 1 FROM chats WHERE chat = :chat AND steering = 1)) ORDER BY t.order_key"
+    "t.lane = :lane AND t.state = 'waiting' AND t.answered_by IS NULL AND (t.order_key, t.id) > (:order, :id)"
+    " AND t.not_before <= :now AND EXISTS (SELECT 1 FROM chats WHERE chat = :chat AND steering = 1))"
+    " ORDER BY t.order_key, t.id"
 )
 
 
@@ -32,7 +33,7 @@ class SteerTable(Table):
             "id": turn.turn_id,
             "version": message.version,
             "lane": message.lane,
-            "order": message.message_id,
+            "order": message.order_key,
             "chat": _chat(message.account, message.address.chat_id),
             "now": self._clock(),
         }

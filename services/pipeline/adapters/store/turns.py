@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from services.chassis.errors import LostOwnership, NotFound, WrongState
 from services.chassis.writer import Row, Transaction
-from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store import promise_rows, rows
 from services.pipeline.adapters.store.leases import LeaseTable
 from services.pipeline.adapters.store.steering import answer_joined, free, is_covered, join
 from services.pipeline.model import (
@@ -26,7 +26,7 @@ _CLAIMABLE = (
     "t.state = 'waiting' AND t.not_before <= :now AND t.answered_by IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.lane = t.lane AND r.state = 'running')"
     " AND NOT EXISTS (SELECT 1 FROM turns e WHERE e.lane = t.lane AND e.state = 'waiting'"
-    " AND e.not_before <= :now AND e.order_key < t.order_key)"
+    " AND e.not_before <= :now AND (e.order_key < t.order_key OR (e.order_key = t.order_key AND e.id < t.id)))"
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
 
@@ -155,6 +155,7 @@ class TurnTable(LeaseTable):
         def change(tx: Transaction) -> None:
             now = self._clock()
             _end(tx, turn, State.FAILED, now)
+            promise_rows.void(tx, turn.turn_id, now)
             free(tx, turn.turn_id)
             rows.insert_answer(tx, turn.turn_id, [draft], now)
             bury(tx, turn.turn_id, reason, cause, now)
@@ -182,6 +183,7 @@ class TurnTable(LeaseTable):
                 undelivered=tx.value("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL AND error IS NULL"),
                 oldest_waiting=0.0 if oldest is None else max(0.0, now - oldest),
                 dead=tx.value("SELECT COUNT(*) FROM dead_letters"),
+                promises=tx.value("SELECT COUNT(*) FROM promises WHERE state = 'waiting'"),
             )
 
         return await self._database.read(query)
@@ -209,6 +211,7 @@ class TurnTable(LeaseTable):
             moved = rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id)
             if not moved:
                 raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
+            promise_rows.void(tx, turn_id, self._clock())
             renewed = "edition = edition + 1, attempts = 0, reason = '', acted = 0, answered_by = NULL"
             tx.run(f"UPDATE turns SET {renewed} WHERE id = :id", id=turn_id)
             tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
@@ -235,7 +238,7 @@ def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int)
     if lanes is None:
         query = f"SELECT t.id FROM turns t WHERE {_CLAIMABLE} ORDER BY t.accept_time LIMIT :limit"
         return [row["id"] for row in tx.all(query, now=now, limit=limit)]
-    query = f"SELECT t.id FROM turns t WHERE t.lane = :lane AND {_CLAIMABLE} ORDER BY t.order_key LIMIT 1"
+    query = f"SELECT t.id FROM turns t WHERE t.lane = :lane AND {_CLAIMABLE} ORDER BY t.order_key, t.id LIMIT 1"
     found = (tx.value(query, lane=lane, now=now) for lane in lanes)
     return [turn_id for turn_id in found if turn_id is not None][:limit]
 
@@ -278,7 +281,7 @@ def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
         turn_id=row["turn_id"],
         account=rows.account_of(row),
         address=rows.address_of(row),
-        message_id=row["order_key"],
+        message_id=rows.message_id_of(row),
         state=State(row["state"]),
         reason=row["reason"],
         usage=rows.load_usage(row["usage"]),
@@ -297,7 +300,7 @@ def _letter(row: Row) -> DeadLetter:
         turn_id=row["turn_id"],
         account=rows.account_of(row),
         address=rows.address_of(row),
-        message_id=row["order_key"],
+        message_id=rows.message_id_of(row),
         reason=row["reason"],
         cause=row["cause"],
         create_time=row["create_time"],

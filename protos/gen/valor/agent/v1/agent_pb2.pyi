@@ -66,6 +66,7 @@ class Start(_message.Message):
     GROUP_FIELD_NUMBER: _builtins.int
     CHECKPOINTS_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
+    PROMISE_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     group: _builtins.bool
     """True: several people may speak, so who said what matters."""
@@ -89,6 +90,10 @@ class Start(_message.Message):
 
     @_builtins.property
     def limits(self) -> Global___Limits: ...
+    @_builtins.property
+    def promise(self) -> Global___Promise:
+        """Set: nobody asks just now. The question is what was promised earlier, and it is due."""
+
     def __init__(
         self,
         *,
@@ -100,14 +105,41 @@ class Start(_message.Message):
         group: _builtins.bool = ...,
         checkpoints: _abc.Iterable[_builtins.bytes] | None = ...,
         limits: Global___Limits | None = ...,
+        promise: Global___Promise | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "question", b"question", "reply_to", b"reply_to", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "promise", b"promise", "question", b"question", "reply_to", b"reply_to", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoints", b"checkpoints", "group", b"group", "history", b"history", "limits", b"limits", "question", b"question", "reply_to", b"reply_to", "scope", b"scope", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoints", b"checkpoints", "group", b"group", "history", b"history", "limits", b"limits", "promise", b"promise", "question", b"question", "reply_to", b"reply_to", "scope", b"scope", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Start: _TypeAlias = Start  # noqa: Y015
+
+@_typing.final
+class Promise(_message.Message):
+    """What was promised earlier: when that was, and for when."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    DUE_TIME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        due_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "due_time", b"due_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "due_time", b"due_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Promise: _TypeAlias = Promise  # noqa: Y015
 
 @_typing.final
 class Said(_message.Message):
@@ -411,7 +443,7 @@ class HostCall(_message.Message):
     step: _builtins.int
     index: _builtins.int
     name: _builtins.str
-    """"search_history" or "react"."""
+    """"search_history", "react" or "make_promise"."""
     arguments: _builtins.str
     """JSON."""
     def __init__(

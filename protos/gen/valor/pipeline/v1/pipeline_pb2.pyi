@@ -599,6 +599,7 @@ class Turn(_message.Message):
     SETTLED_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
     message_id: _builtins.int
+    """0: a promise is due, and nobody wrote."""
     state: Global___TurnState.ValueType
     reason: _builtins.str
     """Why it failed; stable, UPPER_SNAKE."""
@@ -742,6 +743,7 @@ class GetQueueResponse(_message.Message):
     UNDELIVERED_FIELD_NUMBER: _builtins.int
     OLDEST_WAITING_SECONDS_FIELD_NUMBER: _builtins.int
     DEAD_FIELD_NUMBER: _builtins.int
+    PROMISES_FIELD_NUMBER: _builtins.int
     waiting: _builtins.int
     running: _builtins.int
     undelivered: _builtins.int
@@ -749,6 +751,8 @@ class GetQueueResponse(_message.Message):
     oldest_waiting_seconds: _builtins.float
     """Seconds that the oldest claimable turn waits."""
     dead: _builtins.int
+    promises: _builtins.int
+    """Promises that wait for their time or for another promise."""
     def __init__(
         self,
         *,
@@ -757,10 +761,11 @@ class GetQueueResponse(_message.Message):
         undelivered: _builtins.int = ...,
         oldest_waiting_seconds: _builtins.float = ...,
         dead: _builtins.int = ...,
+        promises: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "oldest_waiting_seconds", b"oldest_waiting_seconds", "running", b"running", "undelivered", b"undelivered", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "oldest_waiting_seconds", b"oldest_waiting_seconds", "promises", b"promises", "running", b"running", "undelivered", b"undelivered", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
