@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from services.agent import host_tools, metrics
 from services.agent.limits import Budget
-from services.agent.model import Answer, Call, Output, Result, Step, Turn, Usage
+from services.agent.model import About, Answer, Call, Output, Result, Step, Turn, Usage
 from services.agent.ports import Host, Model, Talk, Toolbox, Tools
 from services.chassis.errors import ValorError, WrongState
 
@@ -17,6 +17,11 @@ class RunTurn:
 
     def __init__(self, model: Model, tools: Tools) -> None:
         self._model, self._tools = model, tools
+
+    @property
+    def about(self) -> About:
+        """The model that answers."""
+        return self._model.about
 
     async def run(self, turn: Turn, host: Host) -> Output:
         """The answer. Cancelling ends the model call and the tools at once.
@@ -29,18 +34,19 @@ class RunTurn:
         with _measured():
             talk = self._model.talk(turn)
             toolbox = await self._tools.open(turn.scope)
-            return await _Run(turn, host, talk, toolbox, self._tools).to_the_end()
+            return await _Run(turn, host, talk, toolbox, self._tools, model=self.about.name).to_the_end()
 
 
 class _Run:
-    def __init__(self, turn: Turn, host: Host, talk: Talk, toolbox: Toolbox, tools: Tools) -> None:
-        self._turn, self._host, self._talk, self._tools = turn, host, talk, tools
+    def __init__(self, turn: Turn, host: Host, talk: Talk, toolbox: Toolbox, tools: Tools, *, model: str) -> None:
+        self._turn, self._host, self._talk, self._tools, self._model = turn, host, talk, tools, model
         self._offered = (*host_tools.TOOLS.values(), *toolbox.tools)
         self._names = {tool.name for tool in self._offered}
         if not toolbox.complete:  # what the model remembers of them may well exist
             self._names |= {call.name for answer in talk.answers for call in answer.calls}
         self._budget = Budget(turn.limits)
-        self._usage = sum((answer.usage for answer in talk.answers), Usage())
+        self._reported = sum((answer.usage for answer in talk.answers), Usage())
+        self._last = Usage()
         self._began: float | None = time.perf_counter()
 
     async def to_the_end(self) -> Output:
@@ -50,18 +56,18 @@ class _Run:
             await self._act(self._talk.answers[-1].calls)
         while (answer := await self._ask()).calls:
             self._host.restart()
-            await self._host.store(Step(len(self._talk.answers), self._talk.checkpoint(), answer.usage))
+            await self._host.store(Step(len(self._talk.answers), self._talk.checkpoint(), self._last))
+            self._reported, self._last = self._reported + self._last, Usage()
             self._budget.admit(len(self._talk.answers), answer.calls, self._names)
             await self._act(answer.calls)
-        return Output(answer.text, self._usage, answer.model)
+        return Output(answer.text, self._reported + self._last, answer.model, self._last)
 
     async def _ask(self) -> Answer:
         """The next response; an empty one is asked for once more."""
         for _ in range(2):
             answer = await self._talk.ask(self._offered, self._say)
-            self._usage += answer.usage
-            metrics.TOKENS.labels("input").inc(answer.usage.input_tokens)
-            metrics.TOKENS.labels("output").inc(answer.usage.output_tokens)
+            self._last += answer.usage
+            metrics.count(self._model, answer.usage)
             if not answer.empty:
                 return answer
             self._host.restart()

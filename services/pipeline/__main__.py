@@ -22,6 +22,7 @@ from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.respond import Responder
 from services.pipeline.servicer import PipelineServicer, service
 from services.pipeline.settings import Settings
+from services.pipeline.spending import Spending
 from services.pipeline.stage import Stage
 from services.pipeline.submit import Submit
 
@@ -54,11 +55,13 @@ async def _house(
     agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
     people, renderer, followers = GrpcPeople(to_people), MarkdownRenderer(), Followers(store)
     stage = Stage(followers, store, renderer)
-    orchestrator = Orchestrator(store, agent, stage, Limits(), settings.turn_seconds)
+    spending = Spending(store, agent, settings.limits)
+    orchestrator = Orchestrator(store, agent, stage, spending, limits=Limits(), seconds=settings.turn_seconds)
     responder = Responder(
         store=store,
         people=people,
         orchestrator=orchestrator,
+        spending=spending,
         stage=stage,
         renderer=renderer,
         groups=settings.listed(),

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from services.chassis import context, logs, tracing
 from services.chassis.errors import LostOwnership, Unavailable
-from services.pipeline.metrics import DEAD, ENDED, OLDEST_WAITING, RUNNING, UNDELIVERED, WAITING
+from services.pipeline.metrics import DEAD, DROPPED, ENDED, OLDEST_WAITING, RUNNING, UNDELIVERED, WAITING
 from services.pipeline.model import Turn
 from services.pipeline.ports import Turns
 
@@ -122,3 +122,4 @@ class Dispatcher:
         RUNNING.set(queue.running)
         UNDELIVERED.set(queue.undelivered)
         DEAD.set(queue.dead)
+        DROPPED.set(queue.dropped)

@@ -40,6 +40,27 @@ def is_of_the_model(error: ValorError) -> bool:
     return error.reason.startswith("MODEL_")
 
 
+UNPAID = frozenset(
+    {
+        "MODEL_RATE_LIMITED",
+        "MODEL_OVERLOADED",
+        "MODEL_REFUSED_KEY",
+        "MODEL_UNKNOWN",
+        "MODEL_CONTEXT_EXCEEDED",
+        "MODEL_REFUSED_REQUEST",
+        "STEP_LIMIT",
+        "TOOL_LIMIT",
+        "TOOL_LOOP",
+    }
+)
+"""The call was refused, or not made at all. A call that broke off or fell silent may well be billed."""
+
+
+def is_unpaid(error: ValorError) -> bool:
+    """Nobody bills the model call under way."""
+    return error.reason in UNPAID
+
+
 def is_passing(error: ValorError) -> bool:
     """The same call may succeed later."""
     return isinstance(error, Unavailable | Exhausted | TimedOut)

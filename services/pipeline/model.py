@@ -1,6 +1,6 @@
 """The words of a conversation: message, turn, part. No I/O."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 
@@ -35,12 +35,13 @@ class State(StrEnum):
 LEGAL: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.RUNNING, State.FAILED}),
     State.RUNNING: frozenset({State.WAITING}),
-    State.ANSWERING: frozenset({State.RUNNING}),
+    State.ANSWERING: frozenset({State.RUNNING, State.FAILED}),
     State.DONE: frozenset({State.ANSWERING}),
     State.FAILED: frozenset({State.RUNNING, State.ANSWERING}),
     State.CANCELLED: frozenset({State.WAITING, State.RUNNING}),
 }
-"""From which states a state may be entered: running → waiting hands over, failed → waiting replays."""
+"""From which states a state may be entered: running → waiting hands over; failed → waiting replays the turn, failed →
+answering what of its answer was refused."""
 
 
 class PartKind(StrEnum):
@@ -51,6 +52,14 @@ class PartKind(StrEnum):
     NOTICE = "notice"
     PREVIEW = "preview"
     REACTION = "reaction"
+
+
+class LetterKind(StrEnum):
+    """What was given up: a question, parts of an answer, an update of a channel."""
+
+    TURN = "turn"
+    PARTS = "parts"
+    UPDATE = "update"
 
 
 class Disposition(StrEnum):
@@ -148,6 +157,14 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     tool_calls: int = 0
+    cost: int = 0
+    """Millionths of a US dollar."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
+
+
+NO_USAGE = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +258,10 @@ class TurnView:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A turn that was given up."""
+    """Something that was given up. An update has no turn: 0."""
 
     letter_id: int
+    kind: LetterKind
     turn_id: int
     account: Account
     address: Address
@@ -251,6 +269,16 @@ class DeadLetter:
     reason: str
     cause: str
     create_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLetter:
+    """A dead letter with what it holds: the question, the parts that were refused, or the update."""
+
+    letter: DeadLetter
+    content: str
+    submission: bytes | None = None
+    """The update as its channel would submit it, where it could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +290,7 @@ class Queue:
     undelivered: int = 0
     oldest_waiting: float = 0.0
     dead: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongStat
 from services.pipeline import context, failures
 from services.pipeline.model import Limits, Question, Role, Said, Turn
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
+from services.pipeline.spending import Purse, Spending
 from services.pipeline.stage import Stage
 
 log = logs.get()
@@ -31,8 +32,10 @@ REACTIONS = frozenset(
 class Orchestrator:
     """Takes a turn to its answer, however often the agent has to be asked."""
 
-    def __init__(self, store: Store, agent: Agent, stage: Stage, limits: Limits, seconds: float) -> None:
-        self._store, self._agent, self._stage = store, agent, stage
+    def __init__(
+        self, store: Store, agent: Agent, stage: Stage, spending: Spending, *, limits: Limits, seconds: float
+    ) -> None:
+        self._store, self._agent, self._stage, self._spending = store, agent, stage, spending
         self._limits, self._seconds = limits, seconds
         self._pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
@@ -41,6 +44,7 @@ class Orchestrator:
 
         Raises:
             ValorError: The turn cannot be answered; the reason says why.
+            Spent: There is no budget left for it.
             LostOwnership: The turn is not ours any more.
         """
         try:
@@ -74,22 +78,31 @@ class Orchestrator:
         return 0
 
     async def _attempt(self, turn: Turn, text: str, *, resumed: bool) -> Output:
+        question = await self._question(turn, text, resumed=resumed)
+        purse = await self._spending.open(turn, question)
+        async with self._agent.run(question) as run:
+            try:
+                return await self._follow(turn, run, purse)
+            except ValorError as error:
+                await purse.fail(error, run)
+                raise
+
+    async def _follow(self, turn: Turn, run: Run, purse: Purse) -> Output:
         said = ""
-        async with self._agent.run(await self._question(turn, text, resumed=resumed)) as run:
-            async for event in run:
-                match event:
-                    case Text():
-                        said = event.text if event.restart else said + event.text
-                        self._stage.say(turn, said)
-                    case Step():
-                        await self._store.add_checkpoint(turn, event.checkpoint)
-                        await run.acknowledge(event.checkpoint.step)
-                    case HostCall():
-                        await self._serve(turn, run, event)
-                    case Output() if event.text.strip():
-                        return event
-                    case Output():
-                        raise WrongState("The answer is empty.", reason="MODEL_EMPTY")
+        async for event in run:
+            match event:
+                case Text():
+                    said = event.text if event.restart else said + event.text
+                    self._stage.say(turn, said)
+                case Step():
+                    await purse.keep(event.checkpoint)
+                    await run.acknowledge(event.checkpoint.step)
+                case HostCall():
+                    await self._serve(turn, run, event)
+                case Output() if event.text.strip():
+                    return event
+                case Output():
+                    raise WrongState("The answer is empty.", reason="MODEL_EMPTY")
         raise Unavailable("The agent ended without an answer.", reason="AGENT_ENDED")
 
     async def _question(self, turn: Turn, text: str, *, resumed: bool) -> Question:

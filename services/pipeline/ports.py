@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.pipeline.budget import Amount, Price, Refusal, Scope, Window, Wish
 from services.pipeline.model import (
+    NO_USAGE,
     Account,
     Address,
     Checkpoint,
@@ -13,6 +15,7 @@ from services.pipeline.model import (
     Disposition,
     Draft,
     Message,
+    OpenLetter,
     Part,
     Preview,
     Question,
@@ -24,6 +27,9 @@ from services.pipeline.model import (
     Typing,
     Usage,
 )
+
+Used = tuple[Scope, Window, Amount]
+"""What the owner of a budget used in a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +106,11 @@ class Turns(Protocol):
     async def forget(self, turn: Turn) -> None:
         """The turn's message was not for us: message and turn are gone."""
 
-    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
-        """Keep what a model step added; keeping it again changes nothing."""
+    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint, wish: Wish | None = None) -> Refusal | None:
+        """Keep what a model step added, settle its cost, and reserve that of the next call; or why that may not be.
+
+        Keeping a step again changes nothing.
+        """
 
     async def checkpoints(self, turn: Turn) -> tuple[Checkpoint, ...]:
         """What earlier attempts acknowledged, in order."""
@@ -109,8 +118,8 @@ class Turns(Protocol):
     async def note_failure(self, turn: Turn) -> int:
         """Count a failure of the model; the count."""
 
-    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage) -> None:
-        """Write the answer's parts and end the run; the lane's next turn may begin."""
+    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage, last: Usage = NO_USAGE) -> None:
+        """Write the answer's parts, settle the `last` call and end the run; the lane's next turn may begin."""
 
     async def fail(self, turn: Turn, draft: Draft, reason: str, cause: str) -> None:
         """Give the turn up: the person is told, and a dead letter is kept."""
@@ -124,11 +133,45 @@ class Turns(Protocol):
     async def queue(self) -> Queue:
         """How much waits."""
 
+    async def replay(self, turn_id: int) -> TurnView:
+        """Let a failed turn wait again. Raises NotFound, WrongState."""
+
+
+class Letters(Protocol):
+    """What was given up, until somebody deals with it; ended letters raise WrongState where they ended otherwise."""
+
     async def dead_letters(self, before: int, limit: int) -> list[DeadLetter]:
         """Dead letters below an id, newest first."""
 
-    async def replay(self, turn_id: int) -> TurnView:
-        """Let a failed turn wait again. Raises NotFound, WrongState."""
+    async def open_letter(self, letter_id: int) -> OpenLetter | None:
+        """A letter that nobody dealt with, and what it holds."""
+
+    async def replay_letter(self, letter_id: int, turn_id: int | None = None) -> int | None:
+        """Let a turn wait, or parts be sent, again; an update was submitted. The turn's id. A repeat changes nothing.
+
+        Raises:
+            NotFound: There never was such a letter.
+            WrongState: It was dropped.
+        """
+
+    async def drop_letter(self, letter_id: int) -> None:
+        """End a letter for good. A repeat changes nothing. Raises NotFound, WrongState (it was replayed)."""
+
+    async def bury_update(self, account: Account, content: str, cause: str, submission: bytes | None) -> None:
+        """Keep an update that a channel cannot hand over; the same update is one letter, whatever became of it."""
+
+
+class Budgets(Protocol):
+    """What model calls cost: reserved before, settled after. A call whose end nobody saw costs what was reserved."""
+
+    async def reserve(self, turn: Turn, wish: Wish) -> Refusal | None:
+        """Reserve for the first call of an attempt, or say why it may not begin."""
+
+    async def give_back(self, turn: Turn) -> None:
+        """The call that was reserved for was never made."""
+
+    async def used(self, message: Message) -> list[Used]:
+        """What the writer of a message, its chat, and everybody used today and this month."""
 
 
 class History(Protocol):
@@ -163,7 +206,7 @@ class Parts(Protocol):
         """Keep the outcome of a part: a message id, or why it can never be delivered. A repeat changes nothing."""
 
 
-class Store(Messages, Turns, History, Parts, Protocol):
+class Store(Messages, Turns, Letters, Budgets, History, Parts, Protocol):
     """Everything the pipeline keeps."""
 
 
@@ -208,6 +251,8 @@ class Output:
 
     text: str
     usage: Usage
+    last: Usage = NO_USAGE
+    """What was used since the last step."""
 
 
 AgentEvent = Text | Step | HostCall | Output
@@ -218,6 +263,9 @@ class Run(Protocol):
 
     def __aiter__(self) -> AsyncIterator[AgentEvent]:
         """What happens. Raises ValorError where the attempt fails."""
+
+    async def accepted(self) -> bool:
+        """The agent has taken the attempt, so that the model may have been asked; for an attempt that has failed."""
 
     async def acknowledge(self, step: int) -> None:
         """The step is kept: its tools may start."""
@@ -231,6 +279,9 @@ class Agent(Protocol):
 
     def run(self, question: Question) -> AbstractAsyncContextManager[Run]:
         """Begin an attempt; leaving the block cancels what still runs."""
+
+    async def price(self) -> Price:
+        """What the model costs. Raises Unavailable, TimedOut."""
 
 
 class Audience(Protocol):

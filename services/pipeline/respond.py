@@ -7,12 +7,14 @@ from dataclasses import replace
 from services.chassis import logs
 from services.chassis.errors import LostOwnership, TimedOut, Unavailable, ValorError
 from services.pipeline import failures, gate, router
+from services.pipeline.budget_words import spent_words
 from services.pipeline.commands import PAIRING, Commands
 from services.pipeline.gate import Verdict
 from services.pipeline.metrics import ANSWER_SECONDS, ENDED, FAILED
 from services.pipeline.model import Role, Turn, Usage
 from services.pipeline.orchestrate import Orchestrator
-from services.pipeline.ports import People, Renderer, Store
+from services.pipeline.ports import Output, People, Renderer, Store
+from services.pipeline.spending import Spending, Spent
 from services.pipeline.stage import Stage
 
 log = logs.get()
@@ -33,13 +35,14 @@ class Responder:
         store: Store,
         people: People,
         orchestrator: Orchestrator,
+        spending: Spending,
         stage: Stage,
         renderer: Renderer,
         groups: frozenset[int],
     ) -> None:
         self._store, self._people, self._orchestrator = store, people, orchestrator
         self._stage, self._renderer, self._groups = stage, renderer, groups
-        self._commands = Commands(store)
+        self._commands = Commands(store, spending.limits)
 
     async def run(self, turn: Turn) -> None:
         """Bring the turn to its end.
@@ -68,10 +71,16 @@ class Responder:
         except ValorError as error:
             await self._give_up(turn, error.reason, str(error))
             return
+        except Spent as spent:
+            log.info("budget_spent", cause=str(spent))
+            answer = Output(spent_words(spent.standing, time.time()), await self._used(turn))
         if answer is not None:
-            await self._finish(turn, *answer)
+            await self._finish(turn, answer)
 
-    async def _admit(self, turn: Turn) -> tuple[str, Usage] | None:
+    async def _used(self, turn: Turn) -> Usage:
+        return sum((checkpoint.usage for checkpoint in await self._store.checkpoints(turn)), Usage())
+
+    async def _admit(self, turn: Turn) -> Output | None:
         """Who wrote this was not known when it came: wait until it is, and decide then. None: it was not for us."""
         while (person := await self._people.resolve(turn.message)).role is Role.UNKNOWN:
             await asyncio.sleep(AGAIN)
@@ -86,7 +95,7 @@ class Responder:
             ENDED.labels("denied").inc()
             return None
         await self._store.drop_text(turn)
-        return PAIRING.format(code=code), Usage()
+        return Output(PAIRING.format(code=code), Usage())
 
     async def _pairing_code(self, turn: Turn) -> str:
         while True:
@@ -95,24 +104,23 @@ class Responder:
             except (Unavailable, TimedOut):
                 await asyncio.sleep(AGAIN)
 
-    async def _finish(self, turn: Turn, text: str, usage: Usage) -> None:
-        drafts = self._renderer.render(text)
+    async def _finish(self, turn: Turn, answer: Output) -> None:
+        drafts = self._renderer.render(answer.text)
         self._stage.close(turn)
-        await self._store.finish(turn, drafts, usage)
+        await self._store.finish(turn, drafts, answer.usage, answer.last)
         ENDED.labels("answered").inc()
         ANSWER_SECONDS.observe(max(0.0, time.time() - turn.accept_time))
         log.info("turn_answered", parts=len(drafts))
 
-    async def _answer(self, turn: Turn) -> tuple[str, Usage]:
+    async def _answer(self, turn: Turn) -> Output:
         self._stage.open(turn)
         match router.route(turn.message):
             case router.Command(name):
-                return await self._commands.answer(name, turn.message, turn.role), Usage()
+                return Output(await self._commands.answer(name, turn.message, turn.role), Usage())
             case router.Plain(text):
-                return text, Usage()
+                return Output(text, Usage())
             case router.Ask(text):
-                output = await self._orchestrator.answer(turn, text)
-                return output.text, output.usage
+                return await self._orchestrator.answer(turn, text)
 
     async def _give_up(self, turn: Turn, reason: str, cause: str) -> None:
         self._stage.close(turn)

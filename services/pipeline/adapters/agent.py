@@ -9,14 +9,22 @@ from typing import Any
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.chassis import logs
 from services.chassis.client import Caller, translated
-from services.chassis.errors import Unavailable
+from services.chassis.errors import Internal, Unavailable
 from services.chassis.signing import sign
+from services.pipeline.budget import Price
 from services.pipeline.model import Checkpoint, Question, Said, Turn, Usage
 from services.pipeline.ports import AgentEvent, HostCall, Output, Step, Text
 from valor.agent.v1 import agent_pb2 as pb
 from valor.agent.v1 import agent_pb2_grpc as rpc
 from valor.common.v1 import common_pb2 as common
+
+log = logs.get()
+
+REMEMBER = 60.0
+"""Seconds that a price is good for: the agent may be another one then."""
+PATIENCE = 2.0
 
 
 class GrpcAgent:
@@ -24,7 +32,19 @@ class GrpcAgent:
 
     def __init__(self, caller: Caller, scope_key: bytes, seconds: float) -> None:
         self._caller, self._key, self._seconds = caller, scope_key, seconds
+        self._price, self._price_until, self._clock = Price(), 0.0, time.monotonic
         self._stub = rpc.AgentServiceStub(caller.channel)
+
+    async def price(self) -> Price:
+        """What the model costs; asked for again every minute. An agent that does not know this call has no price."""
+        if self._clock() >= self._price_until:
+            try:
+                found = await self._caller.call(self._stub.GetModel, pb.GetModelRequest(), timeout=PATIENCE)
+                self._price = Price(found.input_price, found.output_price, found.max_output_tokens)
+            except Internal as error:
+                log.warning("model_unknown", cause=error.message)
+            self._price_until = self._clock() + REMEMBER
+        return self._price
 
     @asynccontextmanager
     async def run(self, question: Question) -> "AsyncIterator[GrpcRun]":
@@ -81,6 +101,10 @@ class GrpcRun:
                 if event is not None:
                     yield event
 
+    async def accepted(self) -> bool:
+        """The agent has taken the attempt."""
+        return bool(await self._call.initial_metadata())
+
     async def acknowledge(self, step: int) -> None:
         """The step is kept."""
         await self.write(pb.RunTurnRequest(ack=pb.Ack(step=step)))
@@ -114,13 +138,14 @@ def _event(response: pb.RunTurnResponse) -> AgentEvent | None:
             call = response.host_call
             return HostCall(call.step, call.index, call.name, call.arguments)
         case "output":
-            return Output(response.output.text, _usage(response.output.usage))
+            output = response.output
+            return Output(output.text, _usage(output.usage), _usage(output.last_usage))
         case _:
             return None  # tool events: nothing is shown of them
 
 
 def _usage(usage: common.Usage) -> Usage:
-    return Usage(usage.requests, usage.input_tokens, usage.output_tokens, usage.tool_calls)
+    return Usage(usage.requests, usage.input_tokens, usage.output_tokens, usage.tool_calls, usage.cost_micros)
 
 
 def _said(said: Said) -> pb.Said:

@@ -133,7 +133,7 @@ async def test_a_stranger_whose_code_could_not_be_written_down_at_once_is_still_
 ) -> None:
     broken = iter([True])
 
-    async def finish(self: TurnTable, turn: Turn, drafts: Sequence[Draft], usage: Usage) -> None:
+    async def finish(self: TurnTable, turn: Turn, drafts: Sequence[Draft], usage: Usage, last: Usage) -> None:
         if next(broken, False):
             raise Unavailable("The disk is full.")
         await real(self, turn, drafts, usage)

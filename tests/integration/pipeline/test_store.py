@@ -106,7 +106,7 @@ def test_what_has_ended_stays_ended() -> None:
     """F4."""
     ways = {(source, to) for to, sources in LEGAL.items() for source in sources}
     assert {to for source, to in ways if source in {State.DONE, State.CANCELLED}} == set()
-    assert {to for source, to in ways if source is State.FAILED} == {State.WAITING}
+    assert {to for source, to in ways if source is State.FAILED} == {State.WAITING, State.ANSWERING}
     assert all(source is not to for source, to in ways)
 
 

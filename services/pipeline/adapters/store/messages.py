@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.chassis import tracing
 from services.chassis.writer import Row, Transaction
-from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store import budgets, rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.commands import stopped
 from services.pipeline.model import Account, ChatType, Disposition, Draft, Message, PartKind, State, run
@@ -208,6 +208,7 @@ def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> in
             said = Draft(stopped(1))
             rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview["id"])
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
+        budgets.settle_lost(tx, turn["id"], now)
         tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", turn["lane"])
     return len(cancelled)

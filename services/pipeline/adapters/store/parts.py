@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store.letters import bury
+from services.pipeline.adapters.store.rows import check_held
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.adapters.store.turns import bury, check_held
 from services.pipeline.failures import words
-from services.pipeline.model import Account, Draft, Part, PartKind, State, Turn
+from services.pipeline.model import Account, Draft, LetterKind, Part, PartKind, State, Turn
 
 UNDELIVERABLE = "UNDELIVERABLE"
 
@@ -129,5 +130,5 @@ def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
         tx, State.FAILED if error else State.DONE, "id = :id AND state = 'answering'", id=turn_id, now=now
     )
     if ended and error:
-        bury(tx, turn_id, UNDELIVERABLE, str(error), now)
-        rows.insert_answer(tx, turn_id, [Draft(words(UNDELIVERABLE))], now)
+        bury(tx, turn_id, UNDELIVERABLE, str(error), now, kind=LetterKind.PARTS)
+        rows.insert_notice(tx, turn_id, Draft(words(UNDELIVERABLE)), now)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from services.chassis import tracing
+from services.chassis.errors import LostOwnership
 from services.chassis.writer import Row, Transaction
 from services.pipeline.model import (
     LEGAL,
@@ -26,6 +27,15 @@ from services.pipeline.model import (
 
 LANE = "channel = :channel AND account_id = :account AND chat_id = :chat AND topic_id = :topic"
 CHAT = "channel = :channel AND account_id = :account AND chat_id = :chat"
+
+
+HELD = "id = :id AND fence = :fence AND state = 'running'"
+
+
+def check_held(tx: Transaction, turn: Turn) -> None:
+    """Raise LostOwnership where the turn is not this runner's any more."""
+    if tx.value(f"SELECT 1 FROM turns WHERE {HELD}", id=turn.turn_id, fence=turn.fence) is None:
+        raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
 
 
 def chat(account: Account, chat_id: int) -> dict[str, object]:
@@ -49,8 +59,9 @@ def load_entities(column: str) -> tuple[Entity, ...]:
 
 
 def dump_usage(usage: Usage) -> str:
-    """Usage as a column keeps it."""
-    return json.dumps(asdict(usage), separators=(",", ":"))
+    """Usage as a column keeps it. The cost has a column of its own: the version before would not know the name."""
+    kept = {name: value for name, value in asdict(usage).items() if name != "cost"}
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def load_usage(column: str) -> Usage:
@@ -175,13 +186,9 @@ def insert_text(
 
 def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: float) -> None:
     """Write an answer's messages and remember them as said; the first one takes the place of a standing preview."""
-    question = tx.one(
-        "SELECT h.*, t.lane FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id", id=turn_id
-    )
-    if question is None:
-        raise LookupError(f"turn {turn_id} has no message")
+    question = _question(tx, turn_id)
     preview = standing_preview(tx, turn_id)
-    reply_to = 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
+    reply_to = _reply_to(question)
     for number, draft in enumerate(drafts):
         first = number == 0
         part_id = insert_text(
@@ -195,6 +202,25 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
             target_part=preview["id"] if first and preview is not None else None,
         )
         _remember(tx, question, part_id, draft, now)
+
+
+def insert_notice(tx: Transaction, turn_id: int, words: Draft, now: float) -> None:
+    """Write a word that goes along with a turn and is no part of its answer."""
+    question = _question(tx, turn_id)
+    reply_to = _reply_to(question)
+    insert_text(tx, turn_id, question["lane"], words, kind=PartKind.NOTICE, now=now, reply_to=reply_to)
+
+
+def _question(tx: Transaction, turn_id: int) -> Row:
+    query = "SELECT h.*, t.lane FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
+    question = tx.one(query, id=turn_id)
+    if question is None:
+        raise LookupError(f"turn {turn_id} has no message")
+    return question
+
+
+def _reply_to(question: Row) -> int:
+    return 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
 
 
 def standing_preview(tx: Transaction, turn_id: int) -> Row | None:

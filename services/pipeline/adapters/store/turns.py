@@ -1,15 +1,19 @@
 """The life of turns. Every write of a runner shows its fence."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from services.chassis.errors import LostOwnership, NotFound, WrongState
-from services.chassis.writer import Row, Transaction
-from services.pipeline.adapters.store import rows
+from services.chassis.writer import Transaction
+from services.pipeline.adapters.store import budgets, rows
+from services.pipeline.adapters.store.letters import bury, replay_turn
+from services.pipeline.adapters.store.rows import HELD, check_held
 from services.pipeline.adapters.store.table import Table
+from services.pipeline.budget import Refusal, Wish
 from services.pipeline.model import (
+    NO_USAGE,
     Account,
     Checkpoint,
-    DeadLetter,
     Disposition,
     Draft,
     Queue,
@@ -32,8 +36,6 @@ _CLAIMABLE = (
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
 
-_HELD = "id = :id AND fence = :fence AND state = 'running'"
-
 
 class TurnTable(Table):
     """`ports.Turns` on SQL."""
@@ -51,6 +53,7 @@ class TurnTable(Table):
             found = _claimable(tx, now, wanted, limit)
             for turn_id in found:
                 rows.move(tx, State.RUNNING, "id = :id", id=turn_id, now=now)
+                budgets.settle_lost(tx, turn_id, now)
             claimed = (tx.one(_TURN, id=turn_id) for turn_id in found)
             return [rows.turn_of(row) for row in claimed if row is not None]
 
@@ -60,7 +63,7 @@ class TurnTable(Table):
         """Hand the turn over: it waits again, checkpoints kept."""
 
         def change(tx: Transaction) -> None:
-            rows.move(tx, State.WAITING, _HELD, id=turn.turn_id, fence=turn.fence)
+            rows.move(tx, State.WAITING, HELD, id=turn.turn_id, fence=turn.fence)
             tx.notify("lanes", turn.message.lane)
 
         await self._database.write(change)
@@ -103,12 +106,12 @@ class TurnTable(Table):
 
         await self._database.write(change)
 
-    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
-        """Keep what a model step added; keeping it again changes nothing."""
+    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint, wish: Wish | None = None) -> Refusal | None:
+        """Keep what a model step added, settle its cost, reserve that of the next call. A repeat changes nothing."""
 
-        def change(tx: Transaction) -> None:
+        def change(tx: Transaction) -> Refusal | None:
             check_held(tx, turn)
-            tx.run(
+            new = tx.run(
                 "INSERT INTO checkpoints (turn_id, step, data, usage) VALUES (:id, :step, :data, :usage)"
                 " ON CONFLICT (turn_id, step) DO NOTHING",
                 id=turn.turn_id,
@@ -116,8 +119,13 @@ class TurnTable(Table):
                 data=checkpoint.data,
                 usage=rows.dump_usage(checkpoint.usage),
             )
+            if not new:
+                return None
+            now = self._clock()
+            budgets.settle(tx, turn, checkpoint.usage, now)
+            return None if wish is None else budgets.reserve(tx, turn, wish, now)
 
-        await self._database.write(change)
+        return await self._database.write(change)
 
     async def checkpoints(self, turn: Turn) -> tuple[Checkpoint, ...]:
         """What earlier attempts acknowledged, in order."""
@@ -135,11 +143,12 @@ class TurnTable(Table):
 
         return await self._database.write(change)
 
-    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage) -> None:
-        """Write the answer's parts and end the run."""
+    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage, last: Usage = NO_USAGE) -> None:
+        """Write the answer's parts, settle the last call and end the run."""
 
         def change(tx: Transaction) -> None:
             _end(tx, turn, State.ANSWERING, self._clock())
+            budgets.settle(tx, turn, last, self._clock())
             usage_column = rows.dump_usage(usage)
             tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
             rows.insert_answer(tx, turn.turn_id, drafts, self._clock())
@@ -152,6 +161,7 @@ class TurnTable(Table):
         def change(tx: Transaction) -> None:
             now = self._clock()
             _end(tx, turn, State.FAILED, now)
+            budgets.settle_lost(tx, turn.turn_id, now)
             rows.insert_answer(tx, turn.turn_id, [draft], now)
             bury(tx, turn.turn_id, reason, cause, now)
 
@@ -178,19 +188,10 @@ class TurnTable(Table):
                 undelivered=tx.value("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL AND error IS NULL"),
                 oldest_waiting=0.0 if oldest is None else max(0.0, now - oldest),
                 dead=tx.value("SELECT COUNT(*) FROM dead_letters"),
+                dropped=tx.value("SELECT COUNT(*) FROM ended_letters WHERE outcome = 'dropped'"),
             )
 
         return await self._database.read(query)
-
-    async def dead_letters(self, before: int, limit: int) -> list[DeadLetter]:
-        """Dead letters below an id, newest first."""
-        query = (
-            "SELECT d.id AS letter_id, d.turn_id, d.reason, d.cause, d.create_time, h.* FROM dead_letters d"
-            " JOIN turns t ON t.id = d.turn_id JOIN chat_history h ON h.id = t.history_id"
-            " WHERE d.id < :before ORDER BY d.id DESC LIMIT :limit"
-        )
-        found = await self._database.read(lambda tx: tx.all(query, before=before, limit=limit))
-        return [_letter(row) for row in found]
 
     async def replay(self, turn_id: int) -> TurnView:
         """Let a failed turn wait again."""
@@ -201,28 +202,11 @@ class TurnTable(Table):
                 raise NotFound(f"There is no turn {turn_id}.", reason="TURN_NOT_FOUND")
             if view.state is State.WAITING:
                 return view
-            moved = rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id)
-            if not moved:
-                raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
-            tx.run("UPDATE turns SET edition = edition + 1, attempts = 0, reason = '' WHERE id = :id", id=turn_id)
-            tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
-            tx.run("DELETE FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL", id=turn_id)
-            tx.notify("lanes", moved[0]["lane"])
+            if not replay_turn(tx, turn_id, self._clock()):
+                raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed, unless dropped.")
             return _view(tx, "t.id = :id", id=turn_id) or view
 
         return await self._database.write(change)
-
-
-def bury(tx: Transaction, turn_id: int, reason: str, cause: str, now: float) -> None:
-    """Keep a dead letter."""
-    tx.run("UPDATE turns SET reason = :reason WHERE id = :id", id=turn_id, reason=reason)
-    tx.run(
-        "INSERT INTO dead_letters (turn_id, reason, cause, create_time) VALUES (:id, :reason, :cause, :now)",
-        id=turn_id,
-        reason=reason,
-        cause=cause,
-        now=now,
-    )
 
 
 def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int) -> list[int]:
@@ -234,14 +218,8 @@ def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int)
     return [turn_id for turn_id in found if turn_id is not None][:limit]
 
 
-def check_held(tx: Transaction, turn: Turn) -> None:
-    """Raise LostOwnership where the turn is not this runner's any more."""
-    if tx.value(f"SELECT 1 FROM turns WHERE {_HELD}", id=turn.turn_id, fence=turn.fence) is None:
-        raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
-
-
 def _end(tx: Transaction, turn: Turn, to: State, now: float) -> None:
-    if not rows.move(tx, to, _HELD, id=turn.turn_id, fence=turn.fence, now=now):
+    if not rows.move(tx, to, HELD, id=turn.turn_id, fence=turn.fence, now=now):
         raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
     tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn.turn_id)
     tx.notify("lanes", turn.message.lane)
@@ -250,7 +228,7 @@ def _end(tx: Transaction, turn: Turn, to: State, now: float) -> None:
 def _forget(tx: Transaction, turn_id: int) -> None:
     history_id = tx.value("SELECT history_id FROM turns WHERE id = :id", id=turn_id)
     tx.run("DELETE FROM chat_history WHERE part_id IN (SELECT id FROM parts WHERE turn_id = :id)", id=turn_id)
-    for table in ("checkpoints", "parts"):
+    for table in ("checkpoints", "parts", "reservations"):
         tx.run(f"DELETE FROM {table} WHERE turn_id = :id", id=turn_id)
     tx.run("DELETE FROM turns WHERE id = :id", id=turn_id)
     tx.run("DELETE FROM chat_history WHERE id = :id", id=history_id)
@@ -258,14 +236,15 @@ def _forget(tx: Transaction, turn_id: int) -> None:
 
 def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
     row = tx.one(
-        "SELECT t.id AS turn_id, t.state, t.reason, t.usage, t.accept_time, t.start_time, t.answer_time, t.end_time,"
-        f" h.* FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE {where}",
+        "SELECT t.id AS turn_id, t.state, t.reason, t.usage, t.cost, t.accept_time, t.start_time, t.answer_time,"
+        f" t.end_time, h.* FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE {where}",
         **parameters,
     )
     if row is None:
         return None
     texts = tx.all(
-        "SELECT receipt_id, error FROM parts WHERE turn_id = :id AND kind = 'text' ORDER BY id", id=row["turn_id"]
+        "SELECT kind, receipt_id, error FROM parts WHERE turn_id = :id AND kind IN ('text', 'notice') ORDER BY id",
+        id=row["turn_id"],
     )
     return TurnView(
         turn_id=row["turn_id"],
@@ -274,24 +253,11 @@ def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
         message_id=row["message_id"],
         state=State(row["state"]),
         reason=row["reason"],
-        usage=rows.load_usage(row["usage"]),
+        usage=replace(rows.load_usage(row["usage"]), cost=row["cost"]),
         accept_time=row["accept_time"],
         start_time=row["start_time"],
         answer_time=row["answer_time"],
         end_time=row["end_time"],
         settled=all(text["receipt_id"] or text["error"] for text in texts),
-        answers=tuple(text["receipt_id"] for text in texts if text["receipt_id"]),
-    )
-
-
-def _letter(row: Row) -> DeadLetter:
-    return DeadLetter(
-        letter_id=row["letter_id"],
-        turn_id=row["turn_id"],
-        account=rows.account_of(row),
-        address=rows.address_of(row),
-        message_id=row["message_id"],
-        reason=row["reason"],
-        cause=row["cause"],
-        create_time=row["create_time"],
+        answers=tuple(text["receipt_id"] for text in texts if text["kind"] == "text" and text["receipt_id"]),
     )
