@@ -16,7 +16,7 @@ from services.pipeline.adapters.people import GrpcPeople
 from services.pipeline.adapters.store import SqlStore
 from services.pipeline.dispatch import Dispatcher
 from services.pipeline.follow import Followers
-from services.pipeline.gate import Pace
+from services.pipeline.gate import Pace, Room
 from services.pipeline.model import Limits
 from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.respond import Responder
@@ -51,7 +51,8 @@ async def _house(
     settings: Settings, database: Database, to_agent: Caller, to_people: Caller
 ) -> AsyncIterator[tuple[Service, Callable[[], Awaitable[None]]]]:
     burst = max(1, int(settings.rate_per_minute))
-    store = SqlStore(database, Pace(settings.rate_per_minute, burst))
+    room = Room(settings.waiting_person, settings.waiting_total)
+    store = SqlStore(database, Pace(settings.rate_per_minute, burst), room=room)
     agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
     people, renderer, followers = GrpcPeople(to_people), MarkdownRenderer(), Followers(store)
     stage = Stage(followers, store, renderer)

@@ -26,6 +26,15 @@ UNKNOWN = "Something went wrong on my side and I could not answer this. It is no
 ATTEMPTS = 4
 """Failures of the model before a turn is given up; a killed process does not count."""
 
+ATTEMPTS_AT_LIMITS = 9
+"""The same while the model takes no more questions for now: with growing waits about three minutes."""
+
+WAITING = "My language model takes no more questions for the moment. I will answer as soon as it does; please wait."
+"""What the person is told once, meanwhile."""
+
+NOTABLE = 2.0
+"""Seconds; nobody is told of a shorter wait."""
+
 LONGEST_WAIT = 60.0
 """Seconds between two attempts at most."""
 
@@ -59,6 +68,21 @@ UNPAID = frozenset(
 def is_unpaid(error: ValorError) -> bool:
     """Nobody bills the model call under way."""
     return error.reason in UNPAID
+
+
+def is_of_limits(error: ValorError) -> bool:
+    """The model would answer, but takes no more for now."""
+    return error.reason == "MODEL_RATE_LIMITED"
+
+
+def is_worth_telling(error: ValorError, attempts: int) -> bool:
+    """The person has to be told that the answer takes longer."""
+    return is_of_limits(error) and wait(error, attempts) >= NOTABLE
+
+
+def attempts(error: ValorError) -> int:
+    """Failures of this kind before a turn is given up."""
+    return ATTEMPTS_AT_LIMITS if is_of_limits(error) else ATTEMPTS
 
 
 def is_passing(error: ValorError) -> bool:

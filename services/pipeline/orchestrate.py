@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from services.chassis import logs
 from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
-from services.pipeline.model import Limits, Question, Role, Said, Turn
+from services.pipeline.model import Draft, Limits, Question, Role, Said, Turn
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
 from services.pipeline.spending import Purse, Spending
 from services.pipeline.stage import Stage
@@ -71,8 +71,10 @@ class Orchestrator:
             await self._pause(AWAY[min(away, len(AWAY) - 1)])
             return away + 1
         attempts = await self._store.note_failure(turn)
-        if attempts >= failures.ATTEMPTS:
+        if attempts >= failures.attempts(error):
             raise error
+        if failures.is_worth_telling(error, attempts):
+            await self._store.tell(turn, Draft(failures.WAITING))
         log.warning("model_failed", reason=error.reason, attempts=attempts)
         await self._pause(failures.wait(error, attempts))
         return 0

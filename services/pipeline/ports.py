@@ -92,7 +92,10 @@ class Turns(Protocol):
         """Hand over whatever runs: called at start by the only owner of the file. How many turns that were."""
 
     async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
-        """Begin the oldest claimable turns, one a lane at most; of the given lanes, or of all."""
+        """Begin claimable turns, one a lane at most; of the given lanes, or of all.
+
+        Where there are more than `limit`, chats share fairly: who was served longest ago comes first.
+        """
 
     async def release(self, turn: Turn) -> None:
         """Hand the turn over: it waits again, checkpoints kept."""
@@ -195,6 +198,9 @@ class Parts(Protocol):
 
     async def add_preview(self, turn: Turn, draft: Draft) -> None:
         """A message that shows the beginning of an answer; a turn has one at most."""
+
+    async def tell(self, turn: Turn, words: Draft) -> None:
+        """Say a word while the turn goes on; once a turn, and once a minute to a person."""
 
     async def preview_id(self, turn: Turn) -> int:
         """The message that shows the preview; 0 where there is none (yet)."""

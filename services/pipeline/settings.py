@@ -41,6 +41,12 @@ class Settings(ProcessSettings):
     budget_total_day: str = Field("", validation_alias=shared("VALOR_BUDGET_TOTAL_DAY"))
     budget_total_month: str = Field("", validation_alias=shared("VALOR_BUDGET_TOTAL_MONTH"))
 
+    waiting_person: int = Field(2_000, gt=0)
+    """Turns of one person that may wait; more are taken when these are answered."""
+
+    waiting_total: int = Field(20_000, gt=0)
+    """The same for all people together."""
+
     capacity: int = Field(10_000, gt=0)
     """Turns at once; a live turn costs about 100 KB over all services."""
 

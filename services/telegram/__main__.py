@@ -8,7 +8,7 @@ from services.chassis import app, client, logs
 from services.chassis.client import Caller
 from services.chassis.database import Database
 from services.chassis.health import Health
-from services.telegram import migrations
+from services.telegram import migrations, report
 from services.telegram.adapters.account import Account, connected
 from services.telegram.adapters.intake import Intake
 from services.telegram.adapters.pipeline import GrpcPipeline
@@ -96,8 +96,9 @@ async def _serve(
     intake.open(receiver)
     try:
         async with asyncio.TaskGroup() as tasks:
+            reporting = report.run(pipeline, store)
             works = receiver.run(), _announce(receiver, online), inbox.watch(), account.watch(), account.client.lost()
-            reading = [tasks.create_task(work) for work in works]
+            reading = [tasks.create_task(work) for work in (*works, reporting)]
             sending = tasks.create_task(deliverer.run())
             await stop.wait()
             sending.cancel()

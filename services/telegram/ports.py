@@ -56,6 +56,12 @@ class Store(Protocol):
     async def bury(self, poison: Poison) -> None:
         """Keep a message that can never be handed over."""
 
+    async def unreported(self) -> list[tuple[int, Poison]]:
+        """What was buried and the pipeline has not heard of, by number; the oldest first."""
+
+    async def reported(self, number: int) -> None:
+        """The pipeline has heard of it."""
+
     async def waits(self) -> dict[tuple[str, int], float]:
         """Flood waits that are not over: (method, chat) → epoch seconds."""
 
@@ -71,6 +77,9 @@ class Pipeline(Protocol):
 
     async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Messages are gone; chat 0: their ids are numbered by the account."""
+
+    async def report(self, poison: Poison) -> None:
+        """Tell of something that can never be handed over; a repeat is the same."""
 
     def follow(self) -> AsyncIterator[Part | Draft | Typing]:
         """What is to be sent."""

@@ -9,7 +9,7 @@ import pytest
 from services.chassis.errors import Exhausted, LostOwnership, TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
 from services.pipeline.budget import Price
-from services.pipeline.model import Checkpoint, Limits, Question, Said, Usage
+from services.pipeline.model import Checkpoint, Draft, Limits, Question, Said, Usage
 from services.pipeline.orchestrate import AWAY, Orchestrator
 from services.pipeline.ports import Agent, AgentEvent, Output, Step, Store, Text
 from services.pipeline.spending import Spending
@@ -82,6 +82,9 @@ class Scripted:
     async def add_checkpoint(self, _turn: Any, checkpoint: Checkpoint, _wish: Any) -> None:
         self.log.append(f"kept {checkpoint.step}")
         self.kept.append(checkpoint)
+
+    async def tell(self, _turn: Any, words: Draft) -> None:
+        self.log.append(f"told {words.text.split('.')[0]}")
 
     async def note_failure(self, _turn: Any) -> int:
         self.failed += 1

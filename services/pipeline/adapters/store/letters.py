@@ -116,7 +116,7 @@ def replay_turn(tx: Transaction, turn_id: int, now: float) -> bool:
 
 def _wait(tx: Transaction, turn_id: int) -> None:
     for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id):
-        tx.run("UPDATE turns SET attempts = 0, reason = '' WHERE id = :id", id=turn_id)
+        tx.run("UPDATE turns SET edition = edition + 1, attempts = 0, reason = '' WHERE id = :id", id=turn_id)
         tx.run(f"DELETE FROM parts WHERE {_REFUSED}", id=turn_id)
         tx.notify("lanes", turn["lane"])
 

@@ -58,6 +58,17 @@ class PartTable(Table):
 
         await self._database.write(change)
 
+    async def tell(self, turn: Turn, words: Draft) -> None:
+        """Say a word while the turn goes on; once a turn, and once a minute to a person."""
+
+        def change(tx: Transaction) -> None:
+            check_held(tx, turn)
+            told = tx.value("SELECT 1 FROM parts WHERE turn_id = :id AND kind = 'notice'", id=turn.turn_id)
+            if told is None and rows.may_tell(tx, turn.person_id, self._clock()):
+                rows.insert_notice(tx, turn.turn_id, words, self._clock())
+
+        await self._database.write(change)
+
     async def preview_id(self, turn: Turn) -> int:
         """The message that shows the preview; 0 where there is none (yet)."""
         row = await self._database.read(lambda tx: rows.standing_preview(tx, turn.turn_id))

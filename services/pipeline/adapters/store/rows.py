@@ -211,6 +211,19 @@ def insert_notice(tx: Transaction, turn_id: int, words: Draft, now: float) -> No
     insert_text(tx, turn_id, question["lane"], words, kind=PartKind.NOTICE, now=now, reply_to=reply_to)
 
 
+NOTICE_SECONDS = 60.0
+"""A person is told of a delay this often at most."""
+
+
+def may_tell(tx: Transaction, person_id: str, now: float) -> bool:
+    """A person may be told of a delay, and is told now."""
+    query = (
+        "INSERT INTO rate (person_id, arrival, notice_time) VALUES (:id, 0, :now)"
+        " ON CONFLICT (person_id) DO UPDATE SET notice_time = :now WHERE rate.notice_time < :long_ago"
+    )
+    return tx.run(query, id=person_id, now=now, long_ago=now - NOTICE_SECONDS) > 0
+
+
 def _question(tx: Transaction, turn_id: int) -> Row:
     query = "SELECT h.*, t.lane FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
     question = tx.one(query, id=turn_id)

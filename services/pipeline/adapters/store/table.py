@@ -4,11 +4,15 @@ import time
 from collections.abc import Callable
 
 from services.chassis.database import Database
-from services.pipeline.gate import Pace
+from services.pipeline.gate import Pace, Room
+
+ROOM = Room()
 
 
 class Table:
     """A part of the store."""
 
-    def __init__(self, database: Database, pace: Pace, clock: Callable[[], float] = time.time) -> None:
-        self._database, self._pace, self._clock = database, pace, clock
+    def __init__(
+        self, database: Database, pace: Pace, clock: Callable[[], float] = time.time, room: Room = ROOM
+    ) -> None:
+        self._database, self._pace, self._clock, self._room = database, pace, clock, room

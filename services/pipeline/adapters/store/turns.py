@@ -36,6 +36,21 @@ _CLAIMABLE = (
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
 
+_FAIR = (
+    "SELECT id FROM (SELECT t.id, t.accept_time, COALESCE(s.time, 0) AS served, ROW_NUMBER() OVER"
+    " (PARTITION BY h.channel, h.account_id, h.chat_id ORDER BY t.accept_time, t.id) AS place"
+    " FROM turns t JOIN chat_history h ON h.id = t.history_id LEFT JOIN served s"
+    " ON s.channel = h.channel AND s.account_id = h.account_id AND s.chat_id = h.chat_id"
+    f" WHERE {_CLAIMABLE}{{lanes}}) AS claimable ORDER BY place, served, accept_time, id LIMIT :limit"
+)
+"""When there is not room for all: one turn of each chat before a second of any, the chat served longest ago first."""
+
+_SERVE = (
+    "INSERT INTO served (channel, account_id, chat_id, time)"
+    " SELECT h.channel, h.account_id, h.chat_id, :now FROM turns t JOIN chat_history h ON h.id = t.history_id"
+    " WHERE t.id = :id ON CONFLICT (channel, account_id, chat_id) DO UPDATE SET time = :now"
+)
+
 
 class TurnTable(Table):
     """`ports.Turns` on SQL."""
@@ -45,7 +60,7 @@ class TurnTable(Table):
         return await self._database.write(lambda tx: len(rows.move(tx, State.WAITING, "state = 'running'")))
 
     async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
-        """Begin the oldest claimable turns, one a lane at most."""
+        """Begin claimable turns, one a lane at most; where there is not room for all, by fair share between chats."""
         wanted = None if lanes is None else list(lanes)
 
         def change(tx: Transaction) -> list[Turn]:
@@ -54,6 +69,7 @@ class TurnTable(Table):
             for turn_id in found:
                 rows.move(tx, State.RUNNING, "id = :id", id=turn_id, now=now)
                 budgets.settle_lost(tx, turn_id, now)
+                tx.run(_SERVE, id=turn_id, now=now)
             claimed = (tx.one(_TURN, id=turn_id) for turn_id in found)
             return [rows.turn_of(row) for row in claimed if row is not None]
 
@@ -211,8 +227,11 @@ class TurnTable(Table):
 
 def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int) -> list[int]:
     if lanes is None:
-        query = f"SELECT t.id FROM turns t WHERE {_CLAIMABLE} ORDER BY t.accept_time LIMIT :limit"
-        return [row["id"] for row in tx.all(query, now=now, limit=limit)]
+        return [row["id"] for row in tx.all(_FAIR.format(lanes=""), now=now, limit=limit)]
+    if len(lanes) > limit:
+        names = {f"lane{number}": lane for number, lane in enumerate(lanes)}
+        query = _FAIR.format(lanes=f" AND t.lane IN ({', '.join(f':{name}' for name in names)})")
+        return [row["id"] for row in tx.all(query, now=now, limit=limit, **names)]
     query = f"SELECT t.id FROM turns t WHERE t.lane = :lane AND {_CLAIMABLE} ORDER BY t.order_key LIMIT 1"
     found = (tx.value(query, lane=lane, now=now) for lane in lanes)
     return [turn_id for turn_id in found if turn_id is not None][:limit]
