@@ -7,10 +7,16 @@ from services.pipeline.ports import Used
 
 
 def shown(value: int, unit: Unit) -> str:
-    """An amount for people; cents, and more digits only where there is no whole cent."""
+    """An amount for people; dollars and cents, and all digits where there is no whole cent."""
     if unit is Unit.TOKENS:
         return f"{value:,} tokens"
-    return f"${value / 1_000_000:,.2f}" if value >= 10_000 or not value else f"${value / 1_000_000:.4f}"
+    digits = 2 if value >= 10_000 or not value else 6
+    return f"${value / 1_000_000:,.{digits}f}"
+
+
+def _of(value: int, limit: Limit) -> str:
+    part = f"{value:,}" if limit.unit is Unit.TOKENS else shown(value, limit.unit)
+    return f"{part} of {shown(limit.value, limit.unit)}"
 
 
 WHOSE = {Scope.PERSON: "Your budget", Scope.CHAT: "The budget of this chat", Scope.TOTAL: "My whole budget"}
@@ -21,9 +27,8 @@ def spent_words(standing: Standing, now: float) -> str:
     """What a person is told whose call may not begin any more."""
     limit = standing.limit
     begins = next_start(limit.window, now)
-    used, allowed = shown(standing.used, limit.unit), shown(limit.value, limit.unit)
     return (
-        f"{WHOSE[limit.scope]} for {WHEN[limit.window]} is spent: {used} of {allowed}. "
+        f"{WHOSE[limit.scope]} for {WHEN[limit.window]} is spent: {_of(standing.used, limit)}. "
         f"It begins again on {begins.day} {begins:%B} at 00:00 UTC. /usage shows more."
     )
 
@@ -43,5 +48,5 @@ def _line(scope: Scope, window: Window, amount: Amount, limits: Sequence[Limit])
     for limit in limits:
         if (limit.scope, limit.window) == (scope, window):
             left = max(0, limit.value - amount.of(limit.unit))
-            said += f"; {shown(left, limit.unit)} of {shown(limit.value, limit.unit)} remain"
+            said += f"; {_of(left, limit)} remain"
     return said

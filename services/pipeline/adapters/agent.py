@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import grpc
@@ -52,7 +52,8 @@ class GrpcAgent:
         call = self._stub.RunTurn(timeout=self._seconds, metadata=self._caller.metadata())
         run = GrpcRun(call)
         try:
-            await run.write(pb.RunTurnRequest(start=self._start(question)))
+            with suppress(Unavailable):  # reading tells it as well, and whether the agent had accepted the attempt
+                await run.write(pb.RunTurnRequest(start=self._start(question)))
             yield run
         finally:
             call.cancel()
