@@ -1,6 +1,7 @@
 """What the model costs: the price in the settings, else genai-prices', else a high one that is said to be assumed."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 from genai_prices import Usage, calc_price
@@ -33,7 +34,8 @@ class PriceList:
     def cost(self, usage: RequestUsage) -> int:
         """What a response cost: millionths of a US dollar, rounded up."""
         if self.listed:
-            return math.ceil(_listed(self.model, usage).total_price * 1_000_000)
+            with suppress(ValueError):  # the provider's figures contradict each other
+                return math.ceil(_listed(self.model, usage).total_price * 1_000_000)
         return self.price.of(usage.input_tokens, usage.output_tokens)
 
 
