@@ -26,8 +26,8 @@ async def insist(house: House, request: pb.SubmitMessageRequest) -> None:
     while True:
         try:
             await house.pipeline.submit(request)
-        except Exhausted as full:
-            await asyncio.sleep(min(full.retry_after or 0.0, 0.01))
+        except Exhausted:
+            await asyncio.sleep(0.01)
         else:
             return
 

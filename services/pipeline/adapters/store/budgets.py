@@ -45,7 +45,7 @@ class BudgetTable(Table):
 
         def read(tx: Transaction) -> list[Used]:
             person_id = tx.value(query, **parameters, message=message.message_id) or ""
-            subjects, day = _subjects(person_id, message.lane), day_of(self._clock())
+            subjects, day = _subjects(person_id, _chat(message)), day_of(self._clock())
             return [
                 (scope, window, _settled(tx, scope, subject, first_day(window, day), day))
                 for scope, subject in subjects.items()
@@ -57,7 +57,7 @@ class BudgetTable(Table):
 
 def reserve(tx: Transaction, turn: Turn, wish: Wish, now: float) -> Refusal | None:
     """Reserve for a call of a turn that has none under way, or say why it may not begin."""
-    subjects, day = _subjects(turn.person_id, turn.message.lane), day_of(now)
+    subjects, day = _subjects(turn.person_id, _chat(turn.message)), day_of(now)
     _count(tx, subjects, Amount(), day)  # locks these rows where others write too: who reserves at once sees the other
     refusal = decide(_standing(tx, limit, subjects, day) for limit in wish.limits if limit.scope in subjects)
     if refusal is None:
@@ -77,25 +77,29 @@ def settle(tx: Transaction, turn: Turn, usage: Usage, now: float) -> None:
     """A call has ended: count what it cost, and what was reserved for it is free again."""
     _take(tx, turn.turn_id)
     amount = Amount(usage.input_tokens + usage.output_tokens, usage.cost)
-    _charge(tx, turn.turn_id, _subjects(turn.person_id, turn.message.lane), amount, now)
+    _charge(tx, turn.turn_id, _subjects(turn.person_id, _chat(turn.message)), amount, now)
 
 
 def settle_lost(tx: Transaction, turn_id: int, now: float) -> None:
     """Nobody saw how the call ended that is under way, if there is one: it costs what was reserved for it."""
     row = _take(tx, turn_id)
     if row is not None:
-        subjects = {Scope.PERSON: row["person_id"], Scope.CHAT: row["chat"], Scope.TOTAL: ""}
-        _charge(tx, turn_id, subjects, Amount(row["tokens"], row["cost"]), now)
+        _charge(tx, turn_id, _subjects(row["person_id"], row["chat"]), Amount(row["tokens"], row["cost"]), now)
 
 
 def _take(tx: Transaction, turn_id: int) -> Row | None:
     return tx.one("DELETE FROM reservations WHERE turn_id = :id RETURNING person_id, chat, tokens, cost", id=turn_id)
 
 
-def _subjects(person_id: str, lane: str) -> Subjects:
-    """A chat is its lanes together; who is not known has no budget of their own."""
-    chat = {Scope.CHAT: lane.rpartition(":")[0], Scope.TOTAL: ""}
-    return {Scope.PERSON: person_id, **chat} if person_id else chat
+def _chat(message: Message) -> str:
+    """A chat is its lanes together."""
+    return message.lane.rpartition(":")[0]
+
+
+def _subjects(person_id: str, chat: str) -> Subjects:
+    """Whose budgets they are; who is not known has none of their own."""
+    known = {Scope.PERSON: person_id} if person_id else {}
+    return {**known, Scope.CHAT: chat, Scope.TOTAL: ""}
 
 
 def _charge(tx: Transaction, turn_id: int, subjects: Subjects, amount: Amount, now: float) -> None:
