@@ -8,7 +8,9 @@ from tests.support.process import TOKEN
 from tests.support.scripted_agent import ScriptedAgent
 from valor.agent.v1 import agent_pb2 as pb
 
-ASSUMED = pb.GetModelResponse(model="openai:my-own", input_price=15_000_000, output_price=75_500_000, price_assumed=True)
+ASSUMED = pb.GetModelResponse(
+    model="openai:my-own", input_price=15_000_000, output_price=75_500_000, price_assumed=True
+)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from services.chassis.errors import Exhausted, Unavailable, ValorError, WrongSta
 from services.pipeline import spending
 from services.pipeline.budget import Price, likely_cost
 from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, OWNER, House, message, until
-from tests.support.scripted_agent import Act, Script, echo, fails, hang
+from tests.support.scripted_agent import Act, Script, ScriptedAgent, echo, fails, hang
 from valor.agent.v1 import agent_pb2
 
 DOLLAR = 1_000_000
@@ -296,3 +296,15 @@ async def test_usage_is_shown_while_the_agent_is_away(tmp_path: Path) -> None:
         await it.agents.stop()
         await it.ask("/usage", chat=ADA)
         assert "1 of 1 tokens remain" in it.channel.texts()[0]
+
+
+async def test_an_agent_of_the_version_before_answers_without_a_price(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unknown(*_: Any) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(ScriptedAgent, "GetModel", unknown)
+    async with House(tmp_path).open() as it:
+        await it.ask("hello")
+        assert it.channel.texts() == ["answer to hello"]
