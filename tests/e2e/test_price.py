@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.cli import up
 from services.cli.plan import Run
+from services.cli.price import assumed
 from tests.support.process import TOKEN
 from tests.support.scripted_agent import ScriptedAgent
 from valor.agent.v1 import agent_pb2 as pb
@@ -28,5 +28,5 @@ async def test_a_price_that_nobody_knows_is_said_at_the_start(model: pb.GetModel
     agent.model = model
     async with agent.serve() as address:
         run = Run(pid=0, token=TOKEN, addresses={"agent": address}, health={}, metrics={}, sandbox=None)
-        assert await up._price(run) == said
-    assert await up._price(run) == ""
+        assert await assumed(run) == said
+    assert await assumed(run) == ""
