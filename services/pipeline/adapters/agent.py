@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -52,8 +52,7 @@ class GrpcAgent:
         call = self._stub.RunTurn(timeout=self._seconds, metadata=self._caller.metadata())
         run = GrpcRun(call)
         try:
-            with suppress(Unavailable):  # reading tells it as well, and whether the agent had accepted the attempt
-                await run.write(pb.RunTurnRequest(start=self._start(question)))
+            await run.begin(self._start(question))
             yield run
         finally:
             call.cancel()
@@ -93,9 +92,19 @@ class GrpcRun:
 
     def __init__(self, call: Any) -> None:
         self._call = call
+        self._broken: Unavailable | None = None
+
+    async def begin(self, start: pb.Start) -> None:
+        """Hand the attempt over; where that fails, reading tells so."""
+        try:
+            await self.write(pb.RunTurnRequest(start=start))
+        except Unavailable as error:
+            self._broken = error
 
     async def __aiter__(self) -> AsyncIterator[AgentEvent]:
         """What happens, until the stream ends."""
+        if self._broken is not None:
+            raise self._broken
         with translated():
             async for response in self._call:
                 event = _event(response)
@@ -104,7 +113,7 @@ class GrpcRun:
 
     async def accepted(self) -> bool:
         """The agent has taken the attempt."""
-        return bool(await self._call.initial_metadata())
+        return self._broken is None and bool(await self._call.initial_metadata())
 
     async def acknowledge(self, step: int) -> None:
         """The step is kept."""
