@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from services.agent.deltas import Deltas
-from services.agent.model import Call, Event, HostCall, Result, Step, ToolFinished, ToolStarted
+from services.agent.model import Call, Event, HostCall, Result, Steer, Step, ToolFinished, ToolStarted
 from services.chassis.errors import InvalidArgument
 
 
@@ -17,6 +17,7 @@ class Exchange:
         self._deltas = Deltas(self._put, asyncio.get_running_loop())
         self._changed = asyncio.Event()
         self._closed = False
+        self._steers: list[Steer] = []
         self._acks: dict[int, asyncio.Future[str]] = {}
         self._results: dict[tuple[int, int], asyncio.Future[str]] = {}
 
@@ -27,6 +28,11 @@ class Exchange:
     def restart(self) -> None:
         """What was said so far is not the answer."""
         self._deltas.restart()
+
+    def steers(self) -> list[Steer]:
+        """What was said meanwhile, and was not taken before."""
+        taken, self._steers = self._steers, []
+        return taken
 
     async def store(self, step: Step) -> None:
         """Send a step and wait for its Ack."""
@@ -49,6 +55,10 @@ class Exchange:
     def finished(self, step: int, call: Call, result: Result) -> None:
         """A tool call is over."""
         self.send(ToolFinished(step, call.index, result.failed))
+
+    def steer(self, steer: Steer) -> None:
+        """The caller has more to say."""
+        self._steers.append(steer)
 
     def acknowledge(self, step: int) -> None:
         """The caller has stored a step.

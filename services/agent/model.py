@@ -22,6 +22,15 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Steer:
+    """Something that was said while the turn runs; `rewords`: it is the question itself, in another wording."""
+
+    steer_id: str
+    said: Said
+    rewords: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """When a turn is stopped."""
 
@@ -95,6 +104,8 @@ class Tool:
     description: str
     schema: dict[str, Any] = field(hash=False)
     """JSON schema of the arguments."""
+    side_effects: bool = False
+    """It changes something outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +166,10 @@ class Step:
     step: int
     checkpoint: bytes
     usage: Usage
+    steer_ids: tuple[str, ...] = ()
+    """What was put before this step."""
+    side_effects: bool = False
+    """One of its tools changes something outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +208,8 @@ class Output:
     usage: Usage
     model: str
     last: Usage = Usage()
+    steer_ids: tuple[str, ...] = ()
+    """What was put before the last model call. What is named neither here nor in a step came too late."""
 
 
 Event = Delta | Step | ToolStarted | ToolFinished | HostCall | Output

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.agent.model import About, Answer, Call, Result, Scope, Step, Tool, Turn
+from services.agent.model import About, Answer, Call, Result, Scope, Steer, Step, Tool, Turn
 
 
 class Talk(Protocol):
@@ -23,6 +23,9 @@ class Talk(Protocol):
 
     def tell(self, results: Sequence[Result]) -> None:
         """The results of the last response's calls, in their order."""
+
+    def hear(self, steer: Steer) -> None:
+        """Something was said meanwhile; the next response knows of it."""
 
     def checkpoint(self) -> bytes:
         """What was added since the last checkpoint, or since the question."""
@@ -74,6 +77,9 @@ class Host(Protocol):
 
     def restart(self) -> None:
         """What was said so far is not the answer."""
+
+    def steers(self) -> Sequence[Steer]:
+        """What was said meanwhile, and was not taken before."""
 
     async def store(self, step: Step) -> None:
         """Have a step stored; returns when it is."""

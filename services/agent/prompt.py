@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 
-from services.agent.model import Said, Turn
+from services.agent.model import Said, Steer, Turn
 from services.chassis.errors import SettingsError
 
 SHIPPED = Path(__file__).with_name("persona.md")
@@ -29,6 +29,11 @@ indented. Answer the last one.
 
 EARLIER = "(Earlier messages are left out.)"
 """Stands where the history begins with a word of ours: models want a person to speak first."""
+
+
+ADDED = "(Said while you were working on this; your answer has to cover it as well.)"
+REWORDED = "(The question was changed while you were working on it. This is what is asked now.)"
+"""Stand before what was said while a turn runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +80,24 @@ def blocks(turn: Turn) -> list[Block]:
 
 
 def _block(own: bool, part: Sequence[Said], turn: Turn) -> Block:
-    return Block(own, "\n\n".join(_spoken(said, turn) for said in part))
+    return Block(own, "\n\n".join(_spoken(said, group=turn.group) for said in part))
 
 
-def _spoken(said: Said, turn: Turn) -> str:
+def steer(steer: Steer, *, group: bool) -> str:
+    """What was said while the answer was in the making."""
+    told = REWORDED if steer.rewords else ADDED
+    return f"{told}\n\n{_spoken(steer.said, group=group)}"
+
+
+def _spoken(said: Said, *, group: bool) -> str:
     """A message as it is shown; in groups nobody can write a line that seems to be another's."""
-    if not turn.group or not said.speaker:
+    if not group or not said.speaker:
         return said.text
     return f"{_name(said.speaker)}: " + "\n  ".join(said.text.splitlines())
 
 
 def _question(turn: Turn) -> str:
-    return "\n\n".join([*_quote(turn.reply_to), _spoken(turn.question, turn)])
+    return "\n\n".join([*_quote(turn.reply_to), _spoken(turn.question, group=turn.group)])
 
 
 def _quote(said: Said | None) -> Iterator[str]:

@@ -42,6 +42,8 @@ class _Run:
         self._turn, self._host, self._talk, self._tools, self._model = turn, host, talk, tools, model
         self._offered = (*host_tools.TOOLS.values(), *toolbox.tools)
         self._names = {tool.name for tool in self._offered}
+        self._acting = {tool.name for tool in self._offered if tool.side_effects}
+        self._steer_ids: tuple[str, ...] = ()
         if not toolbox.complete:  # what the model remembers of them may well exist
             self._names |= {call.name for answer in talk.answers for call in answer.calls}
         self._budget = Budget(turn.limits)
@@ -56,15 +58,24 @@ class _Run:
             await self._act(self._talk.answers[-1].calls)
         while (answer := await self._ask()).calls:
             self._host.restart()
-            await self._host.store(Step(len(self._talk.answers), self._talk.checkpoint(), self._last))
-            self._reported, self._last = self._reported + self._last, Usage()
+            await self._host.store(self._step(answer))
             self._budget.admit(len(self._talk.answers), answer.calls, self._names)
             await self._act(answer.calls)
-        return Output(answer.text, self._reported + self._last, answer.model, self._last)
+        return Output(answer.text, self._reported + self._last, answer.model, self._last, self._steer_ids)
+
+    def _step(self, answer: Answer) -> Step:
+        usage, self._last = self._last, Usage()
+        self._reported += usage
+        steer_ids, self._steer_ids = self._steer_ids, ()
+        acting = any(call.name in self._acting for call in answer.calls)
+        return Step(len(self._talk.answers), self._talk.checkpoint(), usage, steer_ids, acting)
 
     async def _ask(self) -> Answer:
-        """The next response; an empty one is asked for once more."""
+        """The next response, to all that was said until now; an empty one is asked for once more."""
         for _ in range(2):
+            for steer in self._host.steers():
+                self._talk.hear(steer)
+                self._steer_ids += (steer.steer_id,)
             answer = await self._talk.ask(self._offered, self._say)
             self._last += answer.usage
             metrics.count(self._model, answer.usage)

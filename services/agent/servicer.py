@@ -15,6 +15,7 @@ from services.agent.model import (
     Output,
     Said,
     Scope,
+    Steer,
     Step,
     ToolFinished,
     ToolStarted,
@@ -81,6 +82,9 @@ async def _read(requests: Requests, exchange: Exchange) -> None:
             case "host_result":
                 result = request.host_result
                 exchange.answer(result.step, result.index, result.content)
+            case "steer":
+                steer = request.steer
+                exchange.steer(Steer(steer.steer_id, _said(steer.said), steer.rewords))
             case other:
                 raise InvalidArgument(f"{other or 'An empty event'} does not belong here.", field="event")
     raise WrongState("The caller closed the stream before the turn ended.", reason="STREAM_CLOSED")
@@ -130,8 +134,8 @@ def _response(event: Event) -> pb.RunTurnResponse:
     match event:
         case Delta(text, restart):
             return pb.RunTurnResponse(delta=pb.Delta(text=text, restart=restart))
-        case Step(step, checkpoint, usage):
-            return pb.RunTurnResponse(step=pb.Step(step=step, checkpoint=checkpoint, usage=_usage(usage)))
+        case Step():
+            return pb.RunTurnResponse(step=_step(event))
         case ToolStarted(step, index, name):
             return pb.RunTurnResponse(tool_started=pb.ToolStarted(step=step, index=index, name=name))
         case ToolFinished(step, index, failed):
@@ -139,6 +143,25 @@ def _response(event: Event) -> pb.RunTurnResponse:
         case HostCall(step, index, name, arguments):
             call = pb.HostCall(step=step, index=index, name=name, arguments=arguments)
             return pb.RunTurnResponse(host_call=call)
-        case Output(text, usage, model, last):
-            output = pb.Output(text=text, usage=_usage(usage), model=model, last_usage=_usage(last))
-            return pb.RunTurnResponse(output=output)
+        case Output():
+            return pb.RunTurnResponse(output=_output(event))
+
+
+def _step(step: Step) -> pb.Step:
+    return pb.Step(
+        step=step.step,
+        checkpoint=step.checkpoint,
+        usage=_usage(step.usage),
+        steer_ids=step.steer_ids,
+        side_effects=step.side_effects,
+    )
+
+
+def _output(output: Output) -> pb.Output:
+    return pb.Output(
+        text=output.text,
+        usage=_usage(output.usage),
+        model=output.model,
+        steer_ids=output.steer_ids,
+        last_usage=_usage(output.last),
+    )

@@ -69,6 +69,7 @@ async def _house(
     )
     dispatcher = Dispatcher(store, responder.run, settings.capacity)
     database.listen("lanes", dispatcher.look_at)
+    database.listen("lanes", orchestrator.look_at)
     database.listen("revoked", dispatcher.revoke)
     database.listen("parts", followers.look_at)
     await store.reclaim()

@@ -40,9 +40,6 @@ class Amount:
     tokens: int = 0
     cost: int = 0
 
-    def __add__(self, other: "Amount") -> "Amount":
-        return Amount(self.tokens + other.tokens, self.cost + other.cost)
-
     def of(self, unit: Unit) -> int:
         """This much of one unit."""
         return self.tokens if unit is Unit.TOKENS else self.cost

@@ -34,6 +34,7 @@ COMMANDS = (
     CommandSpec("status", "how I am, and what waits"),
     CommandSpec("usage", "what was used and what remains, today and this month"),
     CommandSpec("stop", "stop what I am doing here, and forget what waits"),
+    CommandSpec("steer", "`on`: what you write while I work joins it; `off`: it waits"),
 )
 
 
@@ -48,6 +49,7 @@ class Commands:
             "status": self._status,
             "usage": self._usage,
             STOP: self._stop,
+            "steer": self._steer,
         }
 
     async def answer(self, name: str, message: Message, role: Role) -> str:
@@ -75,6 +77,16 @@ class Commands:
 
     async def _stop(self, _message: Message, _role: Role) -> str:
         return stopped(0)  # it had to wait for its turn: what it could have stopped has ended
+
+    async def _steer(self, message: Message, role: Role) -> str:
+        wish = message.text.split()[1:2]
+        if role not in {Role.OWNER, Role.MEMBER}:
+            return "Only members may change that."
+        if wish not in (["on"], ["off"]):
+            return "Say `/steer on` or `/steer off`."
+        on = wish == ["on"]
+        await self._store.set_steering(message.account, message.address.chat_id, on=on)
+        return "What you write while I work joins it now." if on else "What you write while I work waits its turn now."
 
 
 def status(queue: Queue) -> str:

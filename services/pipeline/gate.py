@@ -1,9 +1,9 @@
 """The security gate: who is answered. Deny is the default; every decision is a case in a table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from services.pipeline.model import Account, ChatType, Message, Role
+from services.pipeline.model import Account, ChatType, Entity, Message, Role
 from services.pipeline.units import span
 
 
@@ -50,6 +50,18 @@ _UNLISTED = {
     Role.GUEST: Verdict.IGNORE,
     Role.UNKNOWN: Verdict.WAIT,
 }
+
+
+def asks(message: Message) -> bool:
+    """A text that asks for an answer by itself: a command, or in a group a call of Valor's name."""
+    if message.chat_type is ChatType.PRIVATE:
+        return any(entity.type == "bot_command" and entity.offset == 0 for entity in message.entities)
+    return is_addressed(message)
+
+
+def asks_anew(message: Message, text: str, entities: tuple[Entity, ...]) -> bool:
+    """An edited message asks for an answer, and did not in its wording before."""
+    return asks(message) and not asks(replace(message, text=text, entities=entities))
 
 
 def is_addressed(message: Message) -> bool:

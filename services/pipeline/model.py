@@ -35,13 +35,13 @@ class State(StrEnum):
 LEGAL: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.RUNNING, State.FAILED}),
     State.RUNNING: frozenset({State.WAITING}),
-    State.ANSWERING: frozenset({State.RUNNING, State.FAILED}),
+    State.ANSWERING: frozenset({State.RUNNING, State.WAITING, State.FAILED}),
     State.DONE: frozenset({State.ANSWERING}),
     State.FAILED: frozenset({State.RUNNING, State.ANSWERING}),
     State.CANCELLED: frozenset({State.WAITING, State.RUNNING}),
 }
 """From which states a state may be entered: running → waiting hands over; failed → waiting replays the turn, failed →
-answering what of its answer was refused."""
+answering what of its answer was refused; waiting → answering has joined a running turn that answers both."""
 
 
 class PartKind(StrEnum):
@@ -141,7 +141,12 @@ class Message:
 
 def lane(account: Account, address: Address) -> str:
     """The lane of an address."""
-    return f"{account.channel}:{account.account_id}:{address.chat_id}:{address.topic_id}"
+    return f"{chat_key(account, address.chat_id)}:{address.topic_id}"
+
+
+def chat_key(account: Account, chat_id: int) -> str:
+    """The name of a chat with all of its topics."""
+    return f"{account.channel}:{account.account_id}:{chat_id}"
 
 
 def run(turn_id: int, fence: int) -> str:
@@ -209,6 +214,33 @@ class Checkpoint:
     step: int
     data: bytes
     usage: Usage
+    steer_ids: tuple[str, ...] = ()
+    """What joined the turn before this step."""
+    side_effects: bool = False
+    """A tool that the step asks for changes something outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Something that a running turn is told: a message that joins it, or its own question in another wording."""
+
+    turn_id: int
+    version: int
+    speaker: str
+    text: str
+    send_time: float
+    rewords: bool
+
+    @property
+    def steer_id(self) -> str:
+        """Its name towards the agent: another wording is another steer."""
+        return f"{self.turn_id}:{self.version}"
+
+    @staticmethod
+    def parse(steer_id: str) -> tuple[int, int]:
+        """The turn and the version of a name."""
+        turn_id, _, version = steer_id.partition(":")
+        return int(turn_id), int(version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from services.chassis import logs
 from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongState
@@ -11,6 +12,7 @@ from services.pipeline.model import Draft, Limits, Question, Role, Said, Turn
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
 from services.pipeline.spending import Purse, Spending
 from services.pipeline.stage import Stage
+from services.pipeline.steer import Feed, Steering
 
 log = logs.get()
 
@@ -36,8 +38,12 @@ class Orchestrator:
         self, store: Store, agent: Agent, stage: Stage, spending: Spending, *, limits: Limits, seconds: float
     ) -> None:
         self._store, self._agent, self._stage, self._spending = store, agent, stage, spending
-        self._limits, self._seconds = limits, seconds
+        self._steering, self._limits, self._seconds = Steering(store), limits, seconds
         self._pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def look_at(self, lane: str) -> None:
+        """Something happened in a lane: it may join the turn that runs there."""
+        self._steering.look_at(lane)
 
     async def answer(self, turn: Turn, text: str) -> Output:
         """The agent's answer.
@@ -82,15 +88,17 @@ class Orchestrator:
     async def _attempt(self, turn: Turn, text: str, *, resumed: bool) -> Output:
         question = await self._question(turn, text, resumed=resumed)
         purse = await self._spending.open(turn, question)
-        async with self._agent.run(question) as run:
+        async with self._agent.run(question) as run, self._steering.feed(turn, run) as feed:
+            if resumed:  # what an earlier attempt was told and did not keep
+                feed.wake.set()
             try:
-                return await self._follow(turn, run, purse)
+                return await self._follow(turn, run, purse, feed)
             except ValorError as error:
                 await purse.fail(error, run)
                 raise
 
-    async def _follow(self, turn: Turn, run: Run, purse: Purse) -> Output:
-        said = ""
+    async def _follow(self, turn: Turn, run: Run, purse: Purse, feed: Feed) -> Output:
+        said, steer_ids = "", tuple[str, ...]()
         async for event in run:
             match event:
                 case Text():
@@ -98,11 +106,13 @@ class Orchestrator:
                     self._stage.say(turn, said)
                 case Step():
                     await purse.keep(event.checkpoint)
+                    steer_ids += event.checkpoint.steer_ids
+                    await feed.send()
                     await run.acknowledge(event.checkpoint.step)
                 case HostCall():
                     await self._serve(turn, run, event)
                 case Output() if event.text.strip():
-                    return event
+                    return replace(event, steer_ids=steer_ids + event.steer_ids)
                 case Output():
                     raise WrongState("The answer is empty.", reason="MODEL_EMPTY")
         raise Unavailable("The agent ended without an answer.", reason="AGENT_ENDED")

@@ -22,6 +22,7 @@ from services.pipeline.model import (
     Queue,
     Role,
     Said,
+    Steer,
     Turn,
     TurnView,
     Typing,
@@ -72,11 +73,17 @@ class Messages(Protocol):
     async def accept(self, message: Message, admission: Admission) -> tuple[Disposition, int | None]:
         """Keep the message and its turn, once; what became of it, now or the first time, and the turn's id."""
 
-    async def edit(self, message: Message) -> tuple[Disposition, int | None]:
-        """A known message has another text now; one that is not known is ignored."""
+    async def edit(self, message: Message, person: Person | None = None) -> tuple[Disposition, int | None]:
+        """A known message has another text now; one that is not known is ignored.
+
+        With a person, who may be answered: a text that asks for an answer where the old one did not gets one.
+        """
 
     async def stop(self, message: Message, person: Person) -> tuple[Disposition, int | None]:
         """Cancel what runs and waits in the message's lane, and say so; once."""
+
+    async def stop_turn(self, account: Account, address: Address, turn_id: int) -> bool:
+        """Cancel a turn of this chat and topic, and say so; False where it had ended."""
 
     async def delete(self, account: Account, chat_id: int, message_ids: Sequence[int]) -> int:
         """Mark messages as deleted and cancel what waits or runs for them; how many were known."""
@@ -121,8 +128,19 @@ class Turns(Protocol):
     async def note_failure(self, turn: Turn) -> int:
         """Count a failure of the model; the count."""
 
-    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage, last: Usage = NO_USAGE) -> None:
-        """Write the answer's parts, settle the `last` call and end the run; the lane's next turn may begin."""
+    async def finish(
+        self,
+        turn: Turn,
+        drafts: Sequence[Draft],
+        usage: Usage,
+        *,
+        last: Usage = NO_USAGE,
+        steer_ids: Sequence[str] = (),
+    ) -> bool:
+        """Write the answer's parts, settle the `last` call, end the run and that of what joined.
+
+        False: the question was changed and the run never heard of it; nothing is written, the turn waits again.
+        """
 
     async def fail(self, turn: Turn, draft: Draft, reason: str, cause: str) -> None:
         """Give the turn up: the person is told, and a dead letter is kept."""
@@ -212,7 +230,17 @@ class Parts(Protocol):
         """Keep the outcome of a part: a message id, or why it can never be delivered. A repeat changes nothing."""
 
 
-class Store(Messages, Turns, Letters, Budgets, History, Parts, Protocol):
+class Steers(Protocol):
+    """What joins running turns."""
+
+    async def set_steering(self, account: Account, chat_id: int, *, on: bool) -> None:
+        """Whether messages join the running turn of this chat, in all of its topics."""
+
+    async def joining(self, turn: Turn) -> list[Turn]:
+        """The running turn itself if its question has changed, and where steering is on all that waits behind it."""
+
+
+class Store(Messages, Turns, Letters, Budgets, History, Parts, Steers, Protocol):
     """Everything the pipeline keeps."""
 
 
@@ -259,6 +287,8 @@ class Output:
     usage: Usage
     last: Usage = NO_USAGE
     """What was used since the last step."""
+    steer_ids: tuple[str, ...] = ()
+    """What joined the turn and is answered with it."""
 
 
 AgentEvent = Text | Step | HostCall | Output
@@ -275,6 +305,9 @@ class Run(Protocol):
 
     async def acknowledge(self, step: int) -> None:
         """The step is kept: its tools may start."""
+
+    async def steer(self, steer: Steer) -> None:
+        """Something has joined the turn."""
 
     async def answer(self, call: HostCall, content: str) -> None:
         """The result of a host call, JSON."""

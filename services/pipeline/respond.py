@@ -104,10 +104,12 @@ class Responder:
             except (Unavailable, TimedOut):
                 await asyncio.sleep(AGAIN)
 
-    async def _finish(self, turn: Turn, answer: Output) -> None:
-        drafts = self._renderer.render(answer.text)
+    async def _finish(self, turn: Turn, output: Output) -> None:
+        drafts = self._renderer.render(output.text)
         self._stage.close(turn)
-        await self._store.finish(turn, drafts, answer.usage, answer.last)
+        if not await self._store.finish(turn, drafts, output.usage, last=output.last, steer_ids=output.steer_ids):
+            ENDED.labels("reworded").inc()
+            return
         ENDED.labels("answered").inc()
         ANSWER_SECONDS.observe(max(0.0, time.time() - turn.accept_time))
         log.info("turn_answered", parts=len(drafts))

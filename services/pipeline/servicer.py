@@ -66,6 +66,12 @@ class PipelineServicer(rpc.PipelineServiceServicer):
         deleted = await self._store.delete(_account(request.account), request.chat_id, request.message_ids)
         return pb.DeleteMessagesResponse(deleted=deleted)
 
+    async def StopTurn(self, request: pb.StopTurnRequest, context: Context) -> pb.StopTurnResponse:
+        """A person stopped an answer that was being streamed."""
+        address = Address(request.address.chat_id, request.address.topic_id)
+        turn_id = _number(request.turn_id, "turn_id")
+        return pb.StopTurnResponse(stopped=await self._store.stop_turn(_account(request.account), address, turn_id))
+
     async def Follow(self, request: pb.FollowRequest, context: Context) -> AsyncIterator[pb.FollowResponse]:
         """Everything an account has to send."""
         async for event in self._followers.follow(_account(request.account)):

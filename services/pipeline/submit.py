@@ -31,7 +31,7 @@ class Submit:
         if gate.is_served_by_nobody(message):
             return Disposition.IGNORED, None
         if message.edited:
-            return await self._store.edit(message)
+            return await self._store.edit(message, await self._asking(message))
         addressed = await self._is_addressed(message)
         listed = message.address.chat_id in self._groups
         if message.chat_type is not ChatType.PRIVATE and not addressed and not listed:
@@ -39,6 +39,15 @@ class Submit:
         person = await self._people.resolve(message)
         verdict = gate.decide(message.chat_type, person.role, listed=listed, addressed=addressed)
         return await self._admit(message, person, verdict)
+
+    async def _asking(self, message: Message) -> Person | None:
+        """Who wants another answer by an edit, and may have one."""
+        if not gate.asks(message):
+            return None
+        person = await self._people.resolve(message)
+        listed = message.address.chat_id in self._groups
+        verdict = gate.decide(message.chat_type, person.role, listed=listed, addressed=True)
+        return person if verdict is Verdict.ANSWER else None
 
     async def _is_addressed(self, message: Message) -> bool:
         if message.chat_type is ChatType.PRIVATE or gate.is_addressed(message):

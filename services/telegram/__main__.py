@@ -22,6 +22,7 @@ from services.telegram.model import Away, LoggedOut
 from services.telegram.pace import Pace
 from services.telegram.receive import Receiver
 from services.telegram.settings import Settings
+from services.telegram.stop import Stopper
 
 log = logs.get()
 
@@ -92,8 +93,9 @@ async def _serve(
     await pace.load()
     receiver = Receiver(TelegramUpdates(account.client, store), store, inbox)
     await receiver.load()
-    deliverer = Deliverer(pipeline, TelegramSender(account.client, store), store, pace, receiver)
-    intake.open(receiver)
+    stopper = Stopper(pipeline)
+    deliverer = Deliverer(pipeline, TelegramSender(account.client, store), store, pace, receiver, stopper=stopper)
+    intake.open(receiver, stopper)
     try:
         async with asyncio.TaskGroup() as tasks:
             reporting = report.run(pipeline, store)
@@ -107,6 +109,7 @@ async def _serve(
                 task.cancel()
     finally:
         await deliverer.stop(0)
+        await stopper.close()
         await inbox.close()
 
 

@@ -8,22 +8,22 @@ import asyncio
 import itertools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from services.chassis import context, logs, tracing
 from services.chassis.errors import InvalidArgument, NotFound, ValorError
+from services.telegram.fallback import GONE_REPLY, fallback
 from services.telegram.metrics import DELIVERED, DROPPED, PENDING
 from services.telegram.model import Away, Draft, FloodWait, LoggedOut, Part, PartKind, Refused, Typing
 from services.telegram.pace import Pace, Rank
 from services.telegram.ports import Pipeline, Sender, Store
 from services.telegram.receive import Receiver
+from services.telegram.stop import Stopper
 
 log = logs.get()
 
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between attempts while somebody is away; the last one for ever."""
-
-GONE_REPLY = frozenset({"MESSAGE_ID_INVALID", "REPLY_MESSAGE_ID_INVALID"})
-"""The message that is replied to, or the preview, was deleted."""
 
 ENDED = 10_000
 """Turns whose frames are remembered to be late."""
@@ -34,7 +34,10 @@ Chat = tuple[int, int]
 class Deliverer:
     """The way out."""
 
-    def __init__(self, pipeline: Pipeline, sender: Sender, store: Store, pace: Pace, receiver: Receiver) -> None:
+    def __init__(
+        self, pipeline: Pipeline, sender: Sender, store: Store, pace: Pace, receiver: Receiver, *, stopper: Stopper
+    ) -> None:
+        self._stopper = stopper
         self._pipeline, self._sender, self._store = pipeline, sender, store
         self._pace, self._receiver = pace, receiver
         self._parts: dict[str, asyncio.Task[None]] = {}
@@ -122,12 +125,14 @@ class Deliverer:
     async def _send_message(self, part: Part) -> int:
         if part.possibly_sent and (found := await self._find(part)):
             return found
-        try:
-            return await self._insist("send", part, lambda: self._sender.send(part), Rank.FINAL)
-        except Refused as refusal:
-            if not part.reply_to or refusal.reason not in GONE_REPLY:
-                raise
-        return await self._insist("send", part, lambda: self._sender.send(part, reply=False), Rank.FINAL)
+        while True:
+            try:
+                return await self._insist("send", part, partial(self._sender.send, part), Rank.FINAL)
+            except Refused as refusal:
+                easier = fallback(part, refusal.reason)
+                if easier is None:
+                    raise
+                part = easier
 
     async def _insist(self, method: str, part: Part, call: Callable[[], Awaitable[int]], rank: Rank) -> int:
         """Call until Telegram did it or refuses for good."""
@@ -177,6 +182,7 @@ class Deliverer:
         try:
             async with self._pace.slot(rank, method, event.chat_id):
                 if event.turn_id not in self._ended:
+                    self._stopper.note(event)
                     await self._sender.show(event)
         except FloodWait as wait:
             await self._pace.flood(method, event.chat_id, wait.seconds)

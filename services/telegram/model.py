@@ -1,6 +1,7 @@
 """Telegram in our words: what comes in by which box, what goes out. No I/O, no Telethon."""
 
 import bisect
+import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -44,11 +45,21 @@ class Incoming:
     reply_to: int = 0
     send_time: float = 0.0
     edited: bool = False
+    topic_id: int = 0
 
     @property
     def box(self) -> int:
         """The box that the message is numbered in."""
         return box_of(self.chat_id)
+
+
+GENERAL = 1
+"""The topic of what is said outside of topics in a forum. Telegram knows it by no name: it is never sent."""
+
+
+def topic_to_name(chat_id: int, topic_id: int) -> int | None:
+    """The topic as a request names it; none outside of topics and in General, which only groups have."""
+    return topic_id if topic_id and (chat_id > 0 or topic_id != GENERAL) else None
 
 
 CHANNEL_BASE = 1_000_000_000_000
@@ -87,10 +98,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """A person pressed the stop button of a draft of ours."""
+
+    chat_id: int
+    topic_id: int
+    draft_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """What Telegram pushed at once."""
 
     changes: tuple[Change, ...] = ()
+    stops: tuple[Stop, ...] = ()
     stale: bool = False
     """Telegram says: ask for the difference, there is more than I push."""
     stale_channels: tuple[int, ...] = ()
@@ -210,6 +231,11 @@ class Draft:
     topic_id: int
     text: str
     target: int
+
+    @property
+    def draft_id(self) -> int:
+        """The name that Telegram knows the draft by: of one turn always the same, and never 0."""
+        return 1 + zlib.crc32(self.turn_id.encode())
 
 
 @dataclass(frozen=True, slots=True)

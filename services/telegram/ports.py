@@ -22,7 +22,7 @@ class Updates(Protocol):
 class Sender(Protocol):
     """Doing things in chats. Raises Away, FloodWait, Refused, LoggedOut."""
 
-    async def send(self, part: Part, *, reply: bool = True) -> int:
+    async def send(self, part: Part) -> int:
         """Send a message; the id it has in its chat. The part's random id makes a repeat harmless."""
 
     async def edit(self, part: Part) -> int:
@@ -77,6 +77,9 @@ class Pipeline(Protocol):
 
     async def delete(self, chat_id: int, message_ids: Sequence[int]) -> None:
         """Messages are gone; chat 0: their ids are numbered by the account."""
+
+    async def stop(self, chat_id: int, topic_id: int, turn_id: str) -> None:
+        """A person stopped an answer that was being streamed."""
 
     async def report(self, poison: Poison) -> None:
         """Tell of something that can never be handed over; a repeat is the same."""

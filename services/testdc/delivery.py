@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from telethon.tl import types as t
 
 from services.testdc.api import render
-from services.testdc.model import Account, Event, Group, MembershipEvent
+from services.testdc.model import Account, Event, Group, MembershipEvent, SignEvent
 from services.testdc.sessions import Session
 from services.testdc.world import AnyEvent, World
 
@@ -107,4 +107,6 @@ class Delivery:
 
 def _chat_for(account: int, event: AnyEvent) -> int:
     """The chat of an event as this account sees it."""
+    if isinstance(event, SignEvent):
+        return event.actor if event.chat > 0 else event.chat
     return event.group.id if isinstance(event, MembershipEvent) else event.post.chat_for(account)

@@ -19,7 +19,20 @@ MediaKind = Literal["photo", "voice", "document", "sticker"]
 GroupKind = Literal["basic", "supergroup"]
 EventKind = Literal["new", "edit", "touch", "delete"]
 ActionKind = Literal[
-    "send", "edit", "delete", "react", "typing", "draft", "commands", "join", "leave", "block", "unblock"
+    "send",
+    "edit",
+    "delete",
+    "react",
+    "typing",
+    "draft",
+    "stop",
+    "commands",
+    "join",
+    "leave",
+    "block",
+    "unblock",
+    "close",
+    "reopen",
 ]
 
 
@@ -50,6 +63,8 @@ class Account:
     username: str | None
     bot: bool
     token: str = field(default="", repr=False)
+    forum: bool = False
+    """Of a bot: private chats with it have topics."""
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +77,8 @@ class Group:
     created: float
     members: set[int] = field(default_factory=set)
     admins: set[int] = field(default_factory=set)
+    forum: bool = False
+    """Of a supergroup: it has topics."""
 
     @property
     def raw_id(self) -> int:
@@ -77,7 +94,8 @@ class Post:
     """A message, whoever looks at it; a snapshot, ask the world again for its present state.
 
     `chat` is the group, or in a private chat the receiver. `ids` maps a box to the message's id in it. `reactions`
-    maps an account to its emoji. `reply_to` is a post.
+    maps an account to its emoji. `reply_to` is a post, and so is `topic`: the one that began it, or None outside of
+    topics and in General.
     """
 
     id: int
@@ -93,6 +111,12 @@ class Post:
     random_id: int
     ids: dict[int, int]
     reactions: dict[int, list[str]]
+    topic: int | None = None
+
+    @property
+    def begins_topic(self) -> bool:
+        """It is the service message that began a topic; the topic goes by its id."""
+        return self.topic == self.id
 
     def box_of(self, viewer: int) -> int:
         """The box through which this account sees the post."""
@@ -108,11 +132,23 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A text that a bot is still writing; `id` is the bot's own. The person may stop it where the bot allows that."""
+
+    id: int
+    text: str
+    entities: tuple[Entity, ...] = ()
+    can_stop: bool = False
+    keep_on_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """What somebody did: one entry of the record.
 
     `seq` counts from 1 without gaps, `at` is in seconds since 1970, `account` did it in `chat` (as that account sees
     it). `ids` are the message's ids by box, see `message_id`; `random_id` is the client's, or of a draft the draft's.
+    `topic` is the post that began the topic.
     """
 
     seq: int
@@ -128,6 +164,7 @@ class Action:
     reply_to: int | None = None
     media: MediaKind | None = None
     emoji: list[str] = field(default_factory=list)
+    topic: int | None = None
 
     def message_id(self, viewer: int) -> int:
         """The message's id as this account sees it; KeyError if it does not."""
@@ -159,6 +196,14 @@ class ReactionEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class ReactedEvent:
+    """What people are told when a reaction changes: how the message stands now; not part of any sequence."""
+
+    account: int
+    post: Post
+
+
+@dataclass(frozen=True, slots=True)
 class MembershipEvent:
     """An account came into a group or left it; not part of any sequence."""
 
@@ -167,8 +212,26 @@ class MembershipEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class SignEvent:
+    """Somebody types, streams a draft, or stops one; not part of any sequence.
+
+    `account` is who is told, `chat` the group or in private the receiver. Without a draft: types.
+    """
+
+    account: int
+    actor: int
+    chat: int
+    topic: Post | None
+    draft: Draft | None = None
+    stops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """A message as one person sees it; `reply_to` is a message id, `reactions` maps an account to its emoji."""
+    """A message as one person sees it; `reply_to` is a message id, `reactions` maps an account to its emoji.
+
+    `topic` is the id of the topic's first message, 0 outside of topics and in General.
+    """
 
     id: int
     post: int
@@ -180,6 +243,7 @@ class Seen:
     edited: bool
     reply_to: int | None
     reactions: dict[int, list[str]]
+    topic: int = 0
 
 
 @dataclass(frozen=True, slots=True)

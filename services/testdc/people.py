@@ -27,10 +27,10 @@ class People:
         self._load()
 
     def _load(self) -> None:
-        for uid, name, username, bot, token in self._store.rows("SELECT * FROM accounts"):
-            self._know(Account(uid, name, username, bool(bot), token))
-        for gid, title, kind, created in self._store.rows("SELECT * FROM groups"):
-            self._groups[gid] = Group(gid, title, kind, created)
+        for uid, name, username, bot, token, forum in self._store.rows("SELECT * FROM accounts"):
+            self._know(Account(uid, name, username, bool(bot), token, bool(forum)))
+        for gid, title, kind, created, forum in self._store.rows("SELECT * FROM groups"):
+            self._groups[gid] = Group(gid, title, kind, created, forum=bool(forum))
         for chat, account, admin in self._store.rows("SELECT * FROM members"):
             self._groups[chat].members.add(account)
             if admin:
@@ -63,11 +63,16 @@ class People:
         """The bot that logs in with this token."""
         return self._tokens.get(token)
 
+    def by_phone(self, phone_number: str) -> Account | None:
+        """The person with this number."""
+        number = phone_number.removeprefix("+")
+        return next((one for one in self._accounts.values() if phone_of(one) == number), None)
+
     def add_user(self, name: str, username: str | None) -> Account:
         """A new person; USERNAME_OCCUPIED when somebody else has the username."""
         return self._add(Account(self._free_id("user"), name, username, bot=False))
 
-    def add_bot(self, name: str, token: str | None, username: str | None) -> Account:
+    def add_bot(self, name: str, token: str | None, username: str | None, *, forum: bool = False) -> Account:
         """A new bot, with a new token unless one is given; the bot that has this token, if there is one."""
         if token and (known := self._tokens.get(token)):
             return known
@@ -77,19 +82,21 @@ class People:
         if bot_id in self._accounts:
             raise bad("ACCESS_TOKEN_INVALID")
         username = username or self._free_username(name, bot_id)
-        return self._add(Account(bot_id, name, username, True, token or f"{bot_id}:{secrets.token_urlsafe(26)}"))
+        token = token or f"{bot_id}:{secrets.token_urlsafe(26)}"
+        return self._add(Account(bot_id, name, username, True, token, forum))
 
     def _add(self, account: Account) -> Account:
         if account.username and self.by_username(account.username):
             raise bad("USERNAME_OCCUPIED")
         self._know(account)
         self._store.execute(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?)",
             account.id,
             account.name,
             account.username,
             account.bot,
             account.token,
+            account.forum,
         )
         return account
 
@@ -118,11 +125,11 @@ class People:
         """The account or group of that marked id; refused when there is none."""
         return self.group(marked_id) if marked_id < 0 else self.account(marked_id)
 
-    def add_group(self, title: str, kind: GroupKind, created: float) -> Group:
+    def add_group(self, title: str, kind: GroupKind, created: float, *, forum: bool = False) -> Group:
         """A new group without members."""
-        group = Group(self._free_id(kind), title, kind, created)
+        group = Group(self._free_id(kind), title, kind, created, forum=forum)
         self._groups[group.id] = group
-        self._store.execute("INSERT INTO groups VALUES (?, ?, ?, ?)", group.id, title, kind, created)
+        self._store.execute("INSERT INTO groups VALUES (?, ?, ?, ?, ?)", group.id, title, kind, created, forum)
         return group
 
     def join(self, account: Account, group: Group, *, admin: bool) -> None:
@@ -155,6 +162,11 @@ class People:
         """The proof by which `viewer` may name `peer`: different for every viewer, as on the real Telegram."""
         digest = blake2b(f"{viewer}:{peer}".encode(), key=self._secret, digest_size=8).digest()
         return int.from_bytes(digest, "big") >> 1
+
+
+def phone_of(account: Account) -> str:
+    """The number that a person logs in with, as on Telegram's test servers: 99966, the DC, four digits."""
+    return "" if account.bot else f"999662{account.id % 10_000:04}"
 
 
 def _marked(kind: str, raw_id: int) -> int:

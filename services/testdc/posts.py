@@ -11,7 +11,23 @@ from services.testdc.store import Store
 
 def post_from_row(row: Sequence[Any]) -> Post:
     """The post of a row of the table."""
-    post_id, sender, chat, text, entities, media, reply_to, date, edit_date, deleted, random_id, ids, reactions, _ = row
+    (
+        post_id,
+        sender,
+        chat,
+        text,
+        entities,
+        media,
+        reply_to,
+        date,
+        edit_date,
+        deleted,
+        random_id,
+        ids,
+        reactions,
+        _,
+        topic,
+    ) = row
     return Post(
         id=post_id,
         sender=sender,
@@ -26,7 +42,13 @@ def post_from_row(row: Sequence[Any]) -> Post:
         random_id=random_id,
         ids=int_keys(json.loads(ids)),
         reactions=int_keys(json.loads(reactions)),
+        topic=topic,
     )
+
+
+def place(sender: int, chat: int, topic: int | None) -> str:
+    """One name for a chat and a topic in it."""
+    return f"{dialog(sender, chat)}#{topic or 0}"
 
 
 def dialog(sender: int, chat: int) -> str:
@@ -43,7 +65,7 @@ class Posts:
     def add(self, post: Post) -> Post:
         """Keep a new post; it gets its id, and its message ids become known."""
         post_id = self._store.insert(
-            "INSERT INTO posts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, '{}', ?)",
+            "INSERT INTO posts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, NULL, 0, ?, ?, '{}', ?, ?)",
             post.sender,
             post.chat,
             post.text,
@@ -54,10 +76,26 @@ class Posts:
             post.random_id,
             json.dumps(post.ids),
             dialog(post.sender, post.chat),
+            post.topic,
         )
         copies = [(box, message_id, post_id) for box, message_id in post.ids.items()]
         self._store.execute_many("INSERT INTO copies VALUES (?, ?, ?)", copies)
         return replace(post, id=post_id)
+
+    def begin_topic(self, post: Post) -> Post:
+        """The post becomes the first of a topic of its own."""
+        self._store.execute("UPDATE posts SET topic = id WHERE id = ?", post.id)
+        return replace(post, topic=post.id)
+
+    def topics(self, viewer: int, chat: int) -> list[Post]:
+        """The first posts of a chat's topics, oldest first."""
+        sql = "SELECT * FROM posts WHERE dialog = ? AND topic = id AND NOT deleted ORDER BY id"
+        return [post_from_row(row) for row in self._store.rows(sql, dialog(viewer, chat))]
+
+    def in_topic(self, topic: int) -> list[Post]:
+        """All posts of a topic that are not deleted, oldest first."""
+        rows = self._store.rows("SELECT * FROM posts WHERE topic = ? AND NOT deleted ORDER BY id", topic)
+        return [post_from_row(row) for row in rows]
 
     def get(self, post_id: int) -> Post:
         """The present state; MESSAGE_ID_INVALID when there never was such a post."""

@@ -49,15 +49,23 @@ class Sandbox(Lines):
         """A new person."""
         return Account(**(await self.request("add_user", name=name, username=username))["account"])
 
-    async def add_bot(self, name: str, token: str | None = None, username: str | None = None) -> Account:
-        """A new bot; with the token of a known one, that bot."""
-        return Account(**(await self.request("add_bot", name=name, token=token, username=username))["account"])
+    async def add_bot(
+        self, name: str, token: str | None = None, username: str | None = None, *, forum: bool = False
+    ) -> Account:
+        """A new bot; with the token of a known one, that bot. Forum: private chats with it have topics."""
+        fields = {"name": name, "token": token, "username": username, "forum": forum}
+        return Account(**(await self.request("add_bot", **fields))["account"])
 
     async def add_group(
-        self, title: str, *members: Account, kind: GroupKind = "supergroup", admins: Iterable[Account] = ()
+        self,
+        title: str,
+        *members: Account,
+        kind: GroupKind = "supergroup",
+        admins: Iterable[Account] = (),
+        forum: bool = False,
     ) -> Group:
         """A new group; admins are members too."""
-        ids = {"members": _ids(members), "admins": _ids(admins)}
+        ids = {"members": _ids(members), "admins": _ids(admins), "forum": forum}
         return _group((await self.request("add_group", title=title, kind=kind, **ids))["group"])
 
     async def accounts(self) -> tuple[list[Account], list[Group]]:
@@ -91,9 +99,10 @@ class Sandbox(Lines):
         entities: Sequence[Entity] = (),
         reply_to: int | None = None,
         media: MediaKind | None = None,
+        topic: int | None = None,
     ) -> Said:
-        """A person says something; `reply_to` is a post."""
-        optional = {"entities": list(entities), "reply_to": reply_to, "media": media}
+        """A person says something; `reply_to` is a post, `topic` the post that began it."""
+        optional = {"entities": list(entities), "reply_to": reply_to, "media": media, "topic": topic}
         return _said(chat, await self.request("say", **_say(who, chat, text), **optional))
 
     async def say_many(self, messages: Iterable[tuple[Account, Peer, str]]) -> list[Said]:
@@ -115,9 +124,25 @@ class Sandbox(Lines):
         """Set one's reaction, or with none take it away."""
         await self.request("react", who=who.id, post=post, emoji=list(emoji))
 
-    async def view(self, who: Account, chat: Peer, limit: int = 100) -> View:
-        """The chat as this person sees it now."""
-        view = (await self.request("view", who=who.id, chat=chat.id, limit=limit))["view"]
+    async def begin_topic(self, who: Account, chat: Peer, title: str) -> Said:
+        """A new topic; the post that began it."""
+        return _said(chat, await self.request("begin_topic", who=who.id, chat=chat.id, title=title))
+
+    async def close_topic(self, who: Account, topic: int, *, closed: bool = True) -> None:
+        """Only admins write in it from now on, or everybody again."""
+        await self.request("close_topic", who=who.id, topic=topic, closed=closed)
+
+    async def delete_topic(self, who: Account, topic: int) -> None:
+        """The topic is gone with all that was said in it."""
+        await self.request("delete_topic", who=who.id, topic=topic)
+
+    async def press_stop(self, who: Account, bot: Account, topic: int | None = None) -> None:
+        """Press the stop button of what the bot streams."""
+        await self.request("press_stop", who=who.id, bot=bot.id, topic=topic)
+
+    async def view(self, who: Account, chat: Peer, limit: int = 100, topic: int | None = None) -> View:
+        """The chat as this person sees it now; what is typed and streamed in that topic, or outside of topics."""
+        view = (await self.request("view", who=who.id, chat=chat.id, limit=limit, topic=topic))["view"]
         messages = [Seen(**{**one, "reactions": int_keys(one["reactions"])}) for one in view["messages"]]
         return View(messages, view["typing"], int_keys(view["drafts"]))
 

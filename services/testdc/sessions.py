@@ -129,7 +129,11 @@ class Session:
             self._unacknowledged.pop(msg_id, None)
 
     def attach(self, connection: "Connection") -> None:
-        """The session speaks through this connection from now on; what was not acknowledged is sent again."""
+        """The session speaks through this connection from now on; what was not acknowledged is sent again.
+
+        It goes ahead in packets of its own: a client may throw away a packet with a message that it had before, as
+        kurigram does, and with it the answer that it waits for.
+        """
         self.connection = connection
         self.outbox = list(self._unacknowledged.values())
-        connection.schedule_flush()
+        connection.flush()

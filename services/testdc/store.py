@@ -9,7 +9,6 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
 CACHE_KIB = 32 * 1024
 # A checkpoint waits for the disk and with it every client; rare ones keep that out of the usual round trip.
 CHECKPOINT_PAGES = 8000
@@ -37,6 +36,15 @@ CREATE TABLE random_ids(
   PRIMARY KEY(account, chat, random_id)) WITHOUT ROWID;
 CREATE TABLE record(seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
 """
+TOPICS = """
+ALTER TABLE accounts ADD COLUMN forum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE groups ADD COLUMN forum INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE posts ADD COLUMN topic INTEGER;
+CREATE INDEX posts_by_topic ON posts(topic, id) WHERE topic IS NOT NULL;
+CREATE TABLE closed_topics(topic INTEGER PRIMARY KEY);
+"""
+VERSIONS = (SCHEMA, TOPICS)
+"""What makes a world of each version from one of the version before; only appended to."""
 
 
 class FolderError(Exception):
@@ -95,7 +103,7 @@ def _open_temporary() -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode=MEMORY")
     database.execute("PRAGMA synchronous=OFF")
     database.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    database.executescript(SCHEMA)
+    database.executescript("".join(VERSIONS))
     return database
 
 
@@ -129,9 +137,10 @@ def _prepare(database: sqlite3.Connection) -> None:
     database.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     database.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
-    elif version != VERSION:
-        raise ValueError(f"it has version {version} instead of {VERSION}")
+    if not 0 <= version <= len(VERSIONS):
+        raise ValueError(f"it has version {version}, and this sandbox knows {len(VERSIONS)}")
+    if version < len(VERSIONS):
+        steps = "".join(VERSIONS[version:])
+        database.executescript(f"BEGIN; {steps} PRAGMA user_version={len(VERSIONS)}; COMMIT;")
     else:
         database.execute("UPDATE facts SET value = value WHERE name = ''")

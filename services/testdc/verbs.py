@@ -1,17 +1,21 @@
 """What can be asked of the control port. In the table below: verb, fields (? = optional), result.
 
     add_user           name, username?                              account
-    add_bot            name, token?, username?                      account (the known one for a known token)
-    add_group          title, members?, admins?, kind? (supergroup) group
+    add_bot            name, token?, username?, forum?              account (the known one for a known token)
+    add_group          title, members?, admins?, kind? (supergroup), forum?  group
+    begin_topic        who, chat, title                             post, ids
+    close_topic        who, topic, closed? (true)
+    delete_topic       who, topic
     join, leave        account, chat; join also admin?
     block, unblock     who, bot
     accounts                                                        accounts, groups
-    say                who, chat, text, entities?, reply_to?, media? post, ids
+    say                who, chat, text, entities?, reply_to?, media?, topic?  post, ids
     say_many           messages: a list of fields of say            posts
     edit               who, post, text, entities?
     delete             who, posts
     react              who, post, emoji: a list, empty to take the reaction away
-    view               who, chat, limit? (100, 10,000 at most)      view
+    press_stop         who, bot, topic?: the stop button of what the bot streams
+    view               who, chat, limit? (100, 10,000 at most), topic?  view
     record             since? (0), limit? (1000 at most)            actions, last_seq
     limits             set?: some of the limits                     limits
     fault              method, kind, code?, message?, seconds?, account?, times? (1; 0 until cleared), probability? (1)
@@ -29,7 +33,8 @@
     calls                                                           counts, accepted
     unknown_calls                                                   unknown_calls
 
-Accounts are named by id, chats by marked id, posts by their id. `watch` and `unwatch` belong to the connection, see
+Accounts are named by id, chats by marked id, posts by their id, topics by the post that began them.
+`watch` and `unwatch` belong to the connection, see
 `control`.
 """
 
@@ -51,7 +56,18 @@ MOST_ACTIONS, MOST_MESSAGES = 1000, 10_000
 def _add_group(dc: TestDC, args: Arguments) -> Result:
     kind = args.choice("kind", get_args(GroupKind), "supergroup")
     members, admins = args.accounts("members"), args.accounts("admins")
-    return {"group": dc.world.add_group(args.get("title", str), *members, kind=kind, admins=admins)}
+    forum = args.get("forum", bool, False)
+    return {"group": dc.world.add_group(args.get("title", str), *members, kind=kind, admins=admins, forum=forum)}
+
+
+def _add_bot(dc: TestDC, args: Arguments) -> Result:
+    token, username = args.get("token", str, None), args.get("username", str, None)
+    return {"account": dc.world.add_bot(args.get("name", str), token, username, forum=args.get("forum", bool, False))}
+
+
+def _begin_topic(dc: TestDC, args: Arguments) -> Result:
+    post = dc.world.begin_topic(args.account("who"), args.peer("chat"), args.get("title", str))
+    return {"post": post.id, "ids": post.ids}
 
 
 def _accounts(dc: TestDC, _args: Arguments) -> Result:
@@ -66,6 +82,7 @@ def _say(dc: TestDC, args: Arguments) -> Result:
         entities=args.entities("entities"),
         reply_to=args.post_or_none("reply_to"),
         media=args.choice("media", get_args(MediaKind), None),
+        topic=args.post_or_none("topic"),
     )
     return {"post": post.id, "ids": post.ids}
 
@@ -95,7 +112,8 @@ def _record(dc: TestDC, args: Arguments) -> Result:
 
 
 def _view(dc: TestDC, args: Arguments) -> Result:
-    return {"view": dc.world.view(args.account("who"), args.peer("chat"), _limit(args, 100, MOST_MESSAGES))}
+    limit, topic = _limit(args, 100, MOST_MESSAGES), args.post_or_none("topic")
+    return {"view": dc.world.view(args.account("who"), args.peer("chat"), limit, topic)}
 
 
 def _limit(args: Arguments, default: int, most: int) -> int:
@@ -162,10 +180,13 @@ def _push_too_long(dc: TestDC, args: Arguments) -> Result:
 
 VERBS: dict[str, Callable[[TestDC, Arguments], Result | Awaitable[Result]]] = {
     "add_user": lambda dc, a: {"account": dc.world.add_user(a.get("name", str), a.get("username", str, None))},
-    "add_bot": lambda dc, a: {
-        "account": dc.world.add_bot(a.get("name", str), a.get("token", str, None), a.get("username", str, None))
-    },
+    "add_bot": _add_bot,
     "add_group": _add_group,
+    "begin_topic": _begin_topic,
+    "close_topic": lambda dc, a: dc.world.close_topic(
+        a.account("who"), a.post("topic"), closed=a.get("closed", bool, True)
+    ),
+    "delete_topic": lambda dc, a: dc.world.delete_topic(a.account("who"), a.post("topic")),
     "join": lambda dc, a: dc.world.join(a.account("account"), a.group("chat"), admin=a.get("admin", bool, False)),
     "leave": lambda dc, a: dc.world.leave(a.account("account"), a.group("chat")),
     "block": lambda dc, a: dc.world.block(a.account("who"), a.account("bot")),
@@ -176,6 +197,7 @@ VERBS: dict[str, Callable[[TestDC, Arguments], Result | Awaitable[Result]]] = {
     "edit": _edit,
     "delete": lambda dc, a: dc.world.delete(a.account("who"), *a.posts("posts")),
     "react": _react,
+    "press_stop": lambda dc, a: dc.world.signs.press_stop(a.account("who"), a.account("bot"), a.post_or_none("topic")),
     "view": _view,
     "record": _record,
     "limits": _limits,

@@ -22,19 +22,23 @@ from services.testdc.model import (
     MembershipEvent,
     Peer,
     Post,
+    ReactedEvent,
     ReactionEvent,
     RpcFail,
     Seen,
+    SignEvent,
     View,
     bad,
 )
 from services.testdc.people import People
-from services.testdc.posts import Posts, dialog
+from services.testdc.posts import Posts, place
 from services.testdc.presence import Presence
 from services.testdc.record import Record
+from services.testdc.signs import Signs
 from services.testdc.store import Store
+from services.testdc.topics import Topics
 
-AnyEvent = Event | ReactionEvent | MembershipEvent
+AnyEvent = Event | ReactionEvent | ReactedEvent | MembershipEvent | SignEvent
 
 
 class World:
@@ -49,6 +53,7 @@ class World:
         self.store = Store(folder)
         self.people = People(self.store)
         self.posts = Posts(self.store)
+        self.topics = Topics(self.store, self.posts, self.people)
         self.boxes = Boxes(self.store, clock)
         self.record = Record(self.store, clock)
         self.presence = Presence(clock)
@@ -58,6 +63,7 @@ class World:
         self.sending: set[tuple[int, int, int]] = set()
         """(account, chat, random id) of messages that are being made."""
         self.deliver: Callable[[Sequence[AnyEvent]], None] = _nobody_listens
+        self.signs = Signs(self.presence, self.record, self.people, lambda event: self.deliver([event]))
 
     def close(self) -> None:
         """Put all on disk and let go of it."""
@@ -75,21 +81,30 @@ class World:
         self.boxes.open(account.id)
         return account
 
-    def add_bot(self, name: str, token: str | None = None, username: str | None = None) -> Account:
-        """A new bot; with the token of a known one, that bot."""
+    def add_bot(
+        self, name: str, token: str | None = None, username: str | None = None, *, forum: bool = False
+    ) -> Account:
+        """A new bot; with the token of a known one, that bot. Forum: private chats with it have topics."""
         known = token and self.people.by_token(token)
-        bot = known or self.people.add_bot(name, token, username)
+        bot = known or self.people.add_bot(name, token, username, forum=forum)
         if not known:
             self.boxes.open(bot.id)
         return bot
 
     def add_group(
-        self, title: str, *members: Account, kind: GroupKind = "supergroup", admins: Iterable[Account] = ()
+        self,
+        title: str,
+        *members: Account,
+        kind: GroupKind = "supergroup",
+        admins: Iterable[Account] = (),
+        forum: bool = False,
     ) -> Group:
-        """A new group; admins are members too."""
-        group = self.people.add_group(title, kind, self.clock())
+        """A new group; admins are members too. In a forum, message 1 is its making: General goes by that id."""
+        group = self.people.add_group(title, kind, self.clock(), forum=forum and kind == "supergroup")
         if kind == "supergroup":
             self.boxes.open(group.id)
+        if group.forum:
+            self.boxes.next_message_id(group.id)
         admins = list(admins)
         for account in dict.fromkeys([*members, *admins]):
             self.join(account, group, admin=account in admins)
@@ -127,15 +142,22 @@ class World:
         entities: Sequence[Entity] = (),
         reply_to: Post | None = None,
         media: MediaKind | None = None,
+        topic: Post | None = None,
+        random_id: int = 0,
     ) -> Post:
         """A person says something, of any length; mentions, commands and links in it are marked by the server.
 
-        Refused in a group the person is not in, and to a bot that the person blocked.
+        Refused in a group the person is not in, to a bot that the person blocked, and in a topic that is closed or
+        gone. A reply goes to the topic of what it replies to.
         """
         self._check_may_write(who, chat)
+        topic = topic or self.topics.of(reply_to)
+        self.topics.check(who, chat, topic)
         text_rules.check_bounds(text, entities)
         entities = text_rules.marked(text, entities)
-        return self.publish(who, chat, text, entities=entities, reply_to=reply_to, media=media)
+        return self.publish(
+            who, chat, text, entities=entities, reply_to=reply_to, media=media, topic=topic, random_id=random_id
+        )
 
     def _check_may_write(self, who: Account, chat: Peer) -> None:
         if isinstance(chat, Group) and who.id not in chat.members:
@@ -153,6 +175,8 @@ class World:
         reply_to: Post | None = None,
         media: MediaKind | None = None,
         random_id: int = 0,
+        topic: Post | None = None,
+        begins_topic: bool = False,
     ) -> Post:
         """A message appears to all who see the chat; whether it may is decided before."""
         post = self.posts.add(
@@ -170,9 +194,12 @@ class World:
                 random_id=random_id,
                 ids={box: self.boxes.next_message_id(box) for box in _boxes(sender, chat)},
                 reactions={},
+                topic=topic.id if topic else None,
             )
         )
-        self.presence.clear(dialog(sender.id, chat.id), sender.id)
+        if begins_topic:
+            post = self.posts.begin_topic(post)
+        self.presence.clear(place(sender.id, chat.id, post.topic), sender.id)
         self._act("send", sender, post)
         self._happen(self.boxes.log("new", post))
         return post
@@ -197,6 +224,9 @@ class World:
         posts = tuple({post.id: self._present(post) for post in posts}.values())
         for post in posts:
             self._check_may_delete(who, post)
+        self._remove(who, posts)
+
+    def _remove(self, who: Account, posts: Iterable[Post]) -> None:
         events = []
         for post in posts:
             gone = self.posts.delete(post)
@@ -231,23 +261,33 @@ class World:
             self._happen(self.boxes.log("touch", post))
         for bot in self._told_of_reactions(who, post):
             self.deliver([self.boxes.log_reaction(bot, post, who.id, old, new)])
+        for person in self._people_who_see(post):
+            self.deliver([ReactedEvent(person, post)])
         return post
+
+    def _people_who_see(self, post: Post) -> list[int]:
+        watchers = self.people.group(post.chat).members if post.chat < 0 else {post.sender, post.chat}
+        return sorted(i for i in watchers if not self.people.account(i).bot)
 
     def _told_of_reactions(self, who: Account, post: Post) -> list[int]:
         watchers = self.people.group(post.chat).admins if post.chat < 0 else {post.sender, post.chat}
         return sorted(i for i in watchers - {who.id} if self.people.account(i).bot and not who.bot)
 
-    def type(self, who: Account, chat: Peer) -> None:
-        """Show that one is typing."""
-        self.presence.typing(dialog(who.id, chat.id), who.id)
-        self.record.add(kind="typing", account=who.id, chat=chat.id)
+    def begin_topic(self, who: Account, chat: Peer, title: str) -> Post:
+        """A new topic; refused where there are none, and to who is not in the group."""
+        self._check_may_write(who, chat)
+        self.topics.check_title(who, chat, title)
+        return self.publish(who, chat, title, begins_topic=True)
 
-    def draft(self, who: Account, person: Account, draft_id: int, text: str, entities: Sequence[Entity] = ()) -> None:
-        """Show a text that is still being written; the next message to the person removes it."""
-        self.presence.draft(dialog(who.id, person.id), who.id, text)
-        self.record.add(
-            kind="draft", account=who.id, chat=person.id, text=text, entities=list(entities), random_id=draft_id
-        )
+    def close_topic(self, who: Account, topic: Post, *, closed: bool = True) -> None:
+        """Only admins write in it from now on, or everybody again."""
+        self.topics.close(who, topic, closed=closed)
+        self.record.add(kind="close" if closed else "reopen", account=who.id, chat=topic.chat, topic=topic.id)
+
+    def delete_topic(self, who: Account, topic: Post) -> None:
+        """The topic is gone, with all that was said in it; in a group only its maker and admins may do that."""
+        self._check_may_delete(who, topic)
+        self._remove(who, self.posts.in_topic(topic.id))
 
     def _present(self, post: Post) -> Post:
         post = self.posts.get(post.id)
@@ -268,6 +308,7 @@ class World:
             reply_to=post.reply_to,
             media=post.media,
             emoji=list(emoji),
+            topic=post.topic,
         )
 
     def _happen(self, events: Iterable[Event]) -> None:
@@ -278,10 +319,13 @@ class World:
             self.deliver(together)
 
     # -- what people see --------------------------------------------------------------------------------------------
-    def view(self, person: Account, chat: Peer, limit: int = 100) -> View:
-        """The chat as this person sees it: the last messages in order, and what others type or stream."""
-        where = dialog(person.id, chat.id)
-        drafts = {who: text for who, text in self.presence.drafts(where).items() if who != person.id}
+    def view(self, person: Account, chat: Peer, limit: int = 100, topic: Post | None = None) -> View:
+        """The chat as this person sees it: the last messages of all topics in order, and what others type or stream.
+
+        What they type or stream in the topic, or outside of topics and in General.
+        """
+        where = place(person.id, chat.id, topic.id if topic else None)
+        drafts = {who: draft.text for who, draft in self.presence.drafts(where).items() if who != person.id}
         typing = [who for who in self.presence.typists(where) if who != person.id]
         posts = self.posts.visible(person.id, chat.id, limit)
         return View([self._seen(person, post) for post in posts], typing, drafts)
@@ -299,6 +343,7 @@ class World:
             edited=post.edit_date is not None,
             reply_to=replied.ids.get(post.box_of(person.id)) if replied else None,
             reactions=post.reactions,
+            topic=self.topics.message_id(post, person.id),
         )
 
     # -- waiting ----------------------------------------------------------------------------------------------------

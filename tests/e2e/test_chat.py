@@ -103,10 +103,10 @@ def test_what_telegram_refuses_is_told_and_the_chat_goes_on(data: Path) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_whole_house_on_a_terminal(tmp_path: Path) -> None:
-    with Terminal([*VALOR, "up", "--chat"], environment(tmp_path)) as terminal:
-        greeting = terminal.until(lambda rows: "you ›" in rows)
-        assert greeting[0] == "Valor is up."
-        assert all(len(row) < 80 for row in greeting if str(tmp_path)[:20] not in row)
+    with Terminal([*VALOR, "up", "--chat"], environment(tmp_path), columns=250) as terminal:
+        greeting = terminal.until(lambda rows: "you ›" in rows, limit=45)
+        assert "Valor is up." in greeting
+        assert all(len(row) < 80 for row in greeting if str(tmp_path) not in row)
         terminal.type("what is 17 * 23?\r")
         terminal.until(lambda rows: rows[-3:] == ["you › what is 17 * 23?", "valor › 17 * 23 = 391", "you ›"])
         terminal.process.send_signal(signal.SIGTERM)
@@ -127,8 +127,8 @@ def test_without_a_terminal_only_final_messages_are_printed(tmp_path: Path) -> N
         assert process.stdin is not None
         process.stdin.write(b"\nsay \xff\xfe\r\nreact with \xf0\x9f\x91\x8d\n")
         process.stdin.flush()
-        until(lambda: (tmp_path / "out").read_bytes().count(b"\n") == 2)
+        until(lambda: (tmp_path / "out").read_bytes().count(b"\n") == 2, limit=45)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert (tmp_path / "out").read_text(encoding="latin-1") == "??\nDone: ?\n"
-    assert (tmp_path / "err").read_text(encoding="latin-1").startswith("Valor is up.\n")
+    assert (tmp_path / "err").read_text(encoding="latin-1").count("Valor is up.\n") == 1

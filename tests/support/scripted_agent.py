@@ -35,6 +35,10 @@ class Act:
     tokens: int = 0
     """What each model step reads, and pays in millionths of a dollar."""
     cost: int = 0
+    steers: list[pb.Steer] = field(default_factory=list)
+    """What it was told meanwhile."""
+    took: list[str] = field(default_factory=list)
+    """The steers that the answer is said to cover."""
 
     @property
     def question(self) -> str:
@@ -51,16 +55,17 @@ class Act:
     async def say(self, text: str, *, restart: bool = False) -> None:
         await self.context.write(pb.RunTurnResponse(delta=pb.Delta(text=text, restart=restart)))
 
-    async def step(self, number: int, checkpoint: bytes = b"") -> None:
+    async def step(self, number: int, checkpoint: bytes = b"", **fields: Any) -> None:
         """Finish a model step, and wait for its acknowledgement."""
-        await self.offer(number, checkpoint)
+        await self.offer(number, checkpoint, **fields)
         assert (await self.reply()).ack.step == number
         self.acknowledged.append(number)
 
-    async def offer(self, number: int, checkpoint: bytes = b"") -> None:
+    async def offer(self, number: int, checkpoint: bytes = b"", **fields: Any) -> None:
         """Finish a model step, and do not wait."""
         usage = common.Usage(requests=number, input_tokens=self.tokens, cost_micros=self.cost)
-        await self.context.write(pb.RunTurnResponse(step=pb.Step(step=number, checkpoint=checkpoint, usage=usage)))
+        step = pb.Step(step=number, checkpoint=checkpoint, usage=usage, **fields)
+        await self.context.write(pb.RunTurnResponse(step=step))
 
     async def tool(self, step: int, index: int, name: str) -> None:
         """Say that a tool ran."""
@@ -76,7 +81,17 @@ class Act:
         return json.loads(result.content)
 
     async def reply(self) -> pb.RunTurnRequest:
-        return await anext(self.requests)
+        """The next request that is no steer."""
+        while (request := await anext(self.requests)).HasField("steer"):
+            self.steers.append(request.steer)
+        return request
+
+    async def steered(self) -> pb.Steer:
+        """Wait for the next steer."""
+        request = await anext(self.requests)
+        assert request.HasField("steer"), request
+        self.steers.append(request.steer)
+        return request.steer
 
 
 Script = Callable[[Act], Awaitable[str | None]]
@@ -123,8 +138,8 @@ class ScriptedAgent(rpc.AgentServiceServicer):
         requests = aiter(request_iterator)
         act = Act((await anext(requests)).start, requests, context, tokens=self.tokens, cost=self.cost)
         self.acts.append(act)
-        await context.send_initial_metadata((("accepted", "1"),))
         try:
+            await context.send_initial_metadata((("accepted", "1"),))
             text = await self._next_script(act.question)(act)
             act.ending = "answered"
         except asyncio.CancelledError:
@@ -138,7 +153,7 @@ class ScriptedAgent(rpc.AgentServiceServicer):
         if text is not None:
             last = common.Usage(requests=1, input_tokens=act.tokens, cost_micros=act.cost)
             usage = common.Usage(requests=1, output_tokens=3)
-            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=usage, last_usage=last))
+            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=usage, last_usage=last, steer_ids=act.took))
 
     async def GetModel(self, _request: pb.GetModelRequest, _context: Any) -> pb.GetModelResponse:  # noqa: N802
         return self.model

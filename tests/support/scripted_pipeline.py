@@ -33,6 +33,8 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
         """The outcomes of a part, repeats included."""
         self.poison: list[pb.ReportPoisonRequest] = []
         """Updates that were reported, repeats included."""
+        self.stopped: list[str] = []
+        """Turns that people stopped."""
         self.calls: Counter[str] = Counter()
         self.away = False
         """Every call is refused with UNAVAILABLE."""
@@ -91,16 +93,16 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
         self._wake()
         return part.part_id
 
-    def draft(self, chat: int, text: str, *, turn: int, target: int = 0) -> None:
+    def draft(self, chat: int, text: str, *, turn: int, target: int = 0, topic: int = 0) -> None:
         """Show a text that is still being written."""
-        address = common.Address(chat_id=chat)
+        address = common.Address(chat_id=chat, topic_id=topic)
         draft = pb.Draft(turn_id=str(turn), address=address, text=text, target_message_id=target)
         self._fleeting.append(pb.FollowResponse(draft=draft))
         self._wake()
 
-    def typing(self, chat: int, *, turn: int) -> None:
+    def typing(self, chat: int, *, turn: int, topic: int = 0) -> None:
         """Show that somebody is being answered."""
-        typing = pb.Typing(turn_id=str(turn), address=common.Address(chat_id=chat))
+        typing = pb.Typing(turn_id=str(turn), address=common.Address(chat_id=chat, topic_id=topic))
         self._fleeting.append(pb.FollowResponse(typing=typing))
         self._wake()
 
@@ -164,6 +166,11 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
         }
         self.deleted |= gone
         return pb.DeleteMessagesResponse(deleted=len(gone))
+
+    async def StopTurn(self, request: pb.StopTurnRequest, _: Any) -> pb.StopTurnResponse:  # noqa: N802
+        await self._answer("StopTurn", request)
+        self.stopped.append(request.turn_id)
+        return pb.StopTurnResponse(stopped=True)
 
     async def RecordDelivery(self, request: pb.RecordDeliveryRequest, _: Any) -> pb.RecordDeliveryResponse:  # noqa: N802
         await self._answer("RecordDelivery", request)

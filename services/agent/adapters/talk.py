@@ -35,7 +35,7 @@ from pydantic_ai.tools import ToolDefinition
 from services.agent import prompt
 from services.agent.adapters.failures import translated
 from services.agent.adapters.prices import PriceList
-from services.agent.model import About, Answer, Call, Result, Tool, Turn, Usage
+from services.agent.model import About, Answer, Call, Result, Steer, Tool, Turn, Usage
 from services.chassis.errors import InvalidArgument
 
 
@@ -58,7 +58,7 @@ class PydanticModel:
     def talk(self, turn: Turn) -> "PydanticTalk":
         """Begin, or go on where the checkpoints end."""
         instructions = prompt.instructions(self.persona, group=turn.group)
-        talk = PydanticTalk(self, instructions, _opening(turn))
+        talk = PydanticTalk(self, instructions, _opening(turn), group=turn.group)
         for number, checkpoint in enumerate(turn.checkpoints):
             talk.resume(_loaded(checkpoint, f"start.checkpoints[{number}]"))
         return talk
@@ -67,7 +67,8 @@ class PydanticModel:
 class PydanticTalk:
     """The `ports.Talk`: the messages so far, and the answers in them."""
 
-    def __init__(self, model: PydanticModel, instructions: str, opening: list[ModelMessage]) -> None:
+    def __init__(self, model: PydanticModel, instructions: str, opening: list[ModelMessage], *, group: bool) -> None:
+        self._group = group
         self.answers: list[Answer] = []
         self._model, self._instructions, self._messages = model, instructions, opening
         self._stored = len(opening)
@@ -120,6 +121,11 @@ class PydanticTalk:
                 ]
             )
         )
+
+    def hear(self, steer: Steer) -> None:
+        """Something was said meanwhile. The text as such stands beside it, for the offline model."""
+        said = UserPromptPart(prompt.steer(steer, group=self._group))
+        self._messages.append(ModelRequest([said], metadata={"steer": steer.said.text}))
 
     def checkpoint(self) -> bytes:
         """What was added since the last one."""

@@ -85,7 +85,10 @@ class Toolrunner:
         request = pb.ListToolsRequest(scope=_signed(scope))
         response = await self._caller.call(self._stub.ListTools, request, timeout=LIST_SECONDS)
         self._timeouts |= {tool.name: tool.timeout.ToTimedelta().total_seconds() for tool in response.tools}
-        return tuple(Tool(tool.name, tool.description, json.loads(tool.input_schema)) for tool in response.tools)
+        return tuple(
+            Tool(tool.name, tool.description, json.loads(tool.input_schema), tool.side_effects)
+            for tool in response.tools
+        )
 
 
 async def _insist(call: Callable[[], Awaitable[T]], patience: float, *passing: type[ValorError]) -> T:

@@ -14,7 +14,7 @@ from services.chassis.client import Caller, translated
 from services.chassis.errors import Internal, Unavailable
 from services.chassis.signing import sign
 from services.pipeline.budget import Price
-from services.pipeline.model import Checkpoint, Question, Said, Turn, Usage
+from services.pipeline.model import Checkpoint, Question, Said, Steer, Turn, Usage
 from services.pipeline.ports import AgentEvent, HostCall, Output, Step, Text
 from valor.agent.v1 import agent_pb2 as pb
 from valor.agent.v1 import agent_pb2_grpc as rpc
@@ -93,6 +93,7 @@ class GrpcRun:
     def __init__(self, call: Any) -> None:
         self._call = call
         self._broken: Unavailable | None = None
+        self._writing = asyncio.Lock()  # gRPC takes one message at a time
 
     async def begin(self, start: pb.Start) -> None:
         """Hand the attempt over; where that fails, reading tells so."""
@@ -119,6 +120,11 @@ class GrpcRun:
         """The step is kept."""
         await self.write(pb.RunTurnRequest(ack=pb.Ack(step=step)))
 
+    async def steer(self, steer: Steer) -> None:
+        """Something has joined the turn."""
+        said = _said(Said(steer.speaker, steer.text, steer.send_time))
+        await self.write(pb.RunTurnRequest(steer=pb.Steer(steer_id=steer.steer_id, said=said, rewords=steer.rewords)))
+
     async def answer(self, call: HostCall, content: str) -> None:
         """The result of a host call."""
         result = pb.HostResult(step=call.step, index=call.index, content=content)
@@ -131,7 +137,8 @@ class GrpcRun:
             Unavailable: It broke just now; gRPC's own word for that is INTERNAL.
         """
         try:
-            await self._call.write(request)
+            async with self._writing:
+                await self._call.write(request)
         except asyncio.InvalidStateError:
             return
         except grpc.aio.AioRpcError as error:
@@ -143,15 +150,19 @@ def _event(response: pb.RunTurnResponse) -> AgentEvent | None:
         case "delta":
             return Text(response.delta.text, response.delta.restart)
         case "step":
-            return Step(Checkpoint(response.step.step, response.step.checkpoint, _usage(response.step.usage)))
+            return Step(_checkpoint(response.step))
         case "host_call":
             call = response.host_call
             return HostCall(call.step, call.index, call.name, call.arguments)
         case "output":
             output = response.output
-            return Output(output.text, _usage(output.usage), _usage(output.last_usage))
+            return Output(output.text, _usage(output.usage), _usage(output.last_usage), tuple(output.steer_ids))
         case _:
             return None  # tool events: nothing is shown of them
+
+
+def _checkpoint(step: pb.Step) -> Checkpoint:
+    return Checkpoint(step.step, step.checkpoint, _usage(step.usage), tuple(step.steer_ids), step.side_effects)
 
 
 def _usage(usage: common.Usage) -> Usage:

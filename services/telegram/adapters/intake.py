@@ -7,6 +7,7 @@ from services.chassis import logs
 from services.telegram.adapters import translate
 from services.telegram.adapters.store import SqlStore
 from services.telegram.receive import Receiver
+from services.telegram.stop import Stopper
 
 log = logs.get()
 
@@ -21,18 +22,21 @@ class Intake:
         self._store = store
         self._known: OrderedDict[int, int] = OrderedDict()
         self._receiver: Receiver | None = None
+        self._stopper: Stopper | None = None
 
-    def open(self, receiver: Receiver) -> None:
-        """From now on updates go to this receiver."""
-        self._receiver = receiver
+    def open(self, receiver: Receiver, stopper: Stopper) -> None:
+        """From now on updates go to this receiver, and stops to this stopper."""
+        self._receiver, self._stopper = receiver, stopper
 
     async def updates(self, updates: Any) -> None:
         """Take what Telegram pushed."""
-        if self._receiver is None:
+        if self._receiver is None or self._stopper is None:
             return
         try:
             push, people = translate.push(updates)
             await self._know(people.access_hashes())
+            for stop in push.stops:
+                self._stopper.take(stop)
             await self._receiver.push(push)
         except Exception:  # whatever is wrong with one push, the difference brings its content
             log.exception("push_broke")

@@ -44,6 +44,12 @@ class GrpcPipeline:
         request = pb.DeleteMessagesRequest(account=self._account, chat_id=chat_id, message_ids=message_ids)
         await self._caller.call(self._stub.DeleteMessages, request, timeout=PATIENCE)
 
+    async def stop(self, chat_id: int, topic_id: int, turn_id: str) -> None:
+        """A person stopped an answer."""
+        address = common.Address(chat_id=chat_id, topic_id=topic_id)
+        request = pb.StopTurnRequest(account=self._account, address=address, turn_id=turn_id)
+        await self._caller.call(self._stub.StopTurn, request, timeout=PATIENCE)
+
     async def report(self, poison: Poison) -> None:
         """Tell of something that can never be handed over."""
         submission = None
@@ -81,7 +87,7 @@ class GrpcPipeline:
         try:
             return pb.SubmitMessageRequest(
                 account=self._account,
-                address=common.Address(chat_id=message.chat_id),
+                address=common.Address(chat_id=message.chat_id, topic_id=message.topic_id),
                 chat_type=CHAT_TYPES[message.chat_type],
                 chat_title=message.chat_title,
                 message_id=message.message_id,

@@ -1,6 +1,5 @@
 """Does things in chats: sends, edits, reacts, shows drafts and typing."""
 
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ from telethon import types as t
 
 from services.telegram.adapters.client import Client
 from services.telegram.adapters.store import SqlStore
-from services.telegram.model import CHANNEL_BASE, Away, Draft, Entity, Part, Refused, Typing
+from services.telegram.model import CHANNEL_BASE, Away, Draft, Entity, Part, Refused, Typing, topic_to_name
 
 PLAIN = {
     "bold": t.MessageEntityBold,
@@ -34,14 +33,13 @@ class TelegramSender:
         self._client, self._store = client, store
         self._peers: dict[int, Any] = {}
 
-    async def send(self, part: Part, *, reply: bool = True) -> int:
+    async def send(self, part: Part) -> int:
         """Send a message; the id it has in its chat."""
-        reply_to = t.InputReplyToMessage(part.reply_to) if reply and part.reply_to else None
         request = f.messages.SendMessageRequest(
             await self._peer(part.chat_id),
             part.text,
             no_webpage=True,
-            reply_to=reply_to,
+            reply_to=reply_to(part),
             random_id=part.random_id,
             entities=entities(part.entities),
         )
@@ -78,9 +76,10 @@ class TelegramSender:
             return
         action: Any = t.SendMessageTypingAction()
         if isinstance(event, Draft):
-            draft_id = 1 + zlib.crc32(event.turn_id.encode())
-            action = t.SendMessageTextDraftAction(t.TextWithEntities(event.text, []), random_id=draft_id)
-        await self._client.ask(f.messages.SetTypingRequest(await self._peer(event.chat_id), action))
+            text = t.TextWithEntities(event.text, [])
+            action = t.SendMessageTextDraftAction(text, can_stop=True, random_id=event.draft_id)
+        peer, topic = await self._peer(event.chat_id), topic_to_name(event.chat_id, event.topic_id)
+        await self._client.ask(f.messages.SetTypingRequest(peer, action, top_msg_id=topic))
 
     async def _peer(self, chat_id: int) -> Any:
         if chat_id in self._peers:
@@ -105,6 +104,14 @@ def input_peer(chat_id: int, access_hash: int) -> Any:
     if chat_id > -CHANNEL_BASE:
         return t.InputPeerChat(-chat_id)
     return t.InputPeerChannel(-chat_id - CHANNEL_BASE, access_hash)
+
+
+def reply_to(part: Part) -> Any:
+    """What leads a message to its topic and to what it replies to."""
+    topic = topic_to_name(part.chat_id, part.topic_id)
+    if not topic and not part.reply_to:
+        return None
+    return t.InputReplyToMessage(part.reply_to or topic, top_msg_id=topic)
 
 
 def entities(spans: Sequence[Entity]) -> list[Any]:

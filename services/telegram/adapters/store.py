@@ -112,7 +112,7 @@ class SqlStore:
 
     async def unreported(self) -> list[tuple[int, Poison]]:
         """What was buried and the pipeline has not heard of, by number; the oldest first."""
-        query = "SELECT id, message, reason, readable FROM dead_letters WHERE NOT reported ORDER BY id LIMIT 100"
+        query = "SELECT id, message, reason, readable FROM dead_letters WHERE reported = 0 ORDER BY id LIMIT 100"
         rows = await self._database.read(lambda tx: tx.all(query))
         return [(row["id"], _poison(row)) for row in rows]
 

@@ -6,7 +6,7 @@ from typing import Any
 from telethon import types as t
 from telethon.utils import get_peer_id
 
-from services.telegram.model import ACCOUNT_BOX, Change, ChatType, Entity, Incoming, Poison, Push
+from services.telegram.model import ACCOUNT_BOX, GENERAL, Change, ChatType, Entity, Incoming, Poison, Push, Stop
 
 ENTITIES: Mapping[type, str] = {
     t.MessageEntityMention: "mention",
@@ -81,7 +81,14 @@ def _pushed(updates: Iterable[Any], people: People) -> Push:
     changes = [change(update, people, poison) for update in updates]
     late = tuple(update.channel_id for update in updates if isinstance(update, t.UpdateChannelTooLong))
     taken = tuple(one for one in changes if one is not None)
-    return Push(changes=taken, stale_channels=late, poison=tuple(poison))
+    stops = tuple(stop for stop in map(_stop, updates) if stop is not None)
+    return Push(changes=taken, stops=stops, stale_channels=late, poison=tuple(poison))
+
+
+def _stop(update: Any) -> Stop | None:
+    if isinstance(update, t.UpdateUserTyping) and isinstance(update.action, t.SendMessageStopDraftAction):
+        return Stop(update.user_id, update.top_msg_id or 0, update.action.random_id)
+    return None
 
 
 def change(update: Any, people: People, poison: list[Poison]) -> Change | None:
@@ -131,6 +138,7 @@ def _incoming(message: Any, people: People, *, edited: bool) -> Incoming:
     chat_id = get_peer_id(message.peer_id)
     user_id = get_peer_id(message.from_id) if message.from_id else chat_id
     writer, chat = people.get(user_id), people.get(chat_id)
+    topic_id, reply_to = place(message.reply_to, forum=bool(getattr(chat, "forum", False)))
     return Incoming(
         chat_id=chat_id,
         chat_type=_chat_type(message.peer_id),
@@ -143,10 +151,24 @@ def _incoming(message: Any, people: People, *, edited: bool) -> Incoming:
         bot=bool(getattr(writer, "bot", False)),
         kind=_kind(message.media),
         entities=tuple(_entities(message.entities)),
-        reply_to=getattr(message.reply_to, "reply_to_msg_id", None) or 0,
+        reply_to=reply_to,
         send_time=message.date.timestamp() if message.date else 0.0,
         edited=edited,
+        topic_id=topic_id,
     )
+
+
+def place(header: Any, *, forum: bool) -> tuple[int, int]:
+    """The topic a message is in and the message it replies to, 0 for none.
+
+    Only the flag makes a topic: a reply in General names the thread of replies that it is in. A message of a topic
+    that replies to nothing replies, on paper, to the message that began the topic.
+    """
+    replied = getattr(header, "reply_to_msg_id", None) or 0
+    if not getattr(header, "forum_topic", False):
+        return (GENERAL if forum else 0), replied
+    topic = header.reply_to_top_id or replied
+    return topic, replied if replied != topic else 0
 
 
 def deletions(updates: Iterable[Any]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Messages of bots: send, edit, delete, look up."""
+"""Messages: send, edit, delete, look up. Where a person's client is used, what the person may do decides."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +8,10 @@ from telethon.tl import types as t
 
 from services.testdc.api import render
 from services.testdc.api.peers import find_channel, find_peer
+from services.testdc.api.places import must_find_post, read_place
 from services.testdc.api.registry import Call, Unsupported, answers, only
 from services.testdc.api.texts import check_reachable, check_send_pace, check_text, read_entities
-from services.testdc.model import Account, Event, Peer, Post, RpcFail, bad, box_of
+from services.testdc.model import Account, Event, Peer, Post, RpcFail, bad
 
 # Wishes about the presentation that change nothing here.
 _COSMETIC = ("no_webpage", "silent", "background", "clear_draft", "noforwards", "invert_media")
@@ -28,16 +29,18 @@ def send_message(call: Call, request: Any) -> Any:
     entities = read_entities(call, request.entities)
     check_text(call, request.message, entities)
     check_reachable(call, chat)
-    reply_to = _replied(call, chat, request.reply_to)
+    topic, reply_to = read_place(call, chat, request.reply_to)
+    call.world.topics.check(call.me, chat, topic)
     check_send_pace(call, chat)
-    post = call.world.publish(
-        call.me, chat, request.message, entities=entities, reply_to=reply_to, random_id=request.random_id
+    publish = call.world.publish if call.me.bot else call.world.say
+    post = publish(
+        call.me, chat, request.message, entities=entities, reply_to=reply_to, random_id=request.random_id, topic=topic
     )
     call.world.posts.remember(post)
     if not isinstance(chat, Account):
         return _sent(call, post, count=1)
     pts = call.world.boxes.state(call.me.id).pts
-    shown = [render.entity_tl(entity) for entity in entities] or None
+    shown = [render.entity_tl(entity) for entity in post.entities] or None
     return t.UpdateShortSentMessage(
         post.message_id(call.me.id), pts, 1, render.utc(post.date), out=True, entities=shown
     )
@@ -63,30 +66,6 @@ def _sent(call: Call, post: Post, *, count: int) -> Any:
     if not post.deleted:
         what.append(render.update(call.world, call.me, event, count=count))
     return render.updates(call.world, call.me, what, [event])
-
-
-def _replied(call: Call, chat: Peer, reply_to: Any) -> Post | None:
-    if reply_to is None:
-        return None
-    only(reply_to, "reply_to_msg_id")
-    post = find_post(call, chat, reply_to.reply_to_msg_id)
-    if post is None and call.world.limits.reply_to_deleted == "refused":
-        raise bad("MESSAGE_ID_INVALID")
-    return post
-
-
-def find_post(call: Call, chat: Peer, message_id: int) -> Post | None:
-    """The message with this id in the chat as the caller sees it; None when there is none or it was deleted."""
-    post = call.world.posts.at(box_of(chat.id, call.me.id), message_id)
-    return post if post and not post.deleted and post.chat_for(call.me.id) == chat.id else None
-
-
-def must_find_post(call: Call, chat: Peer, message_id: int) -> Post:
-    """The same; MESSAGE_ID_INVALID instead of None."""
-    post = find_post(call, chat, message_id)
-    if post is None:
-        raise bad("MESSAGE_ID_INVALID")
-    return post
 
 
 @answers(f.messages.EditMessageRequest)
@@ -129,6 +108,13 @@ def _posts_at(call: Call, box: int, message_ids: Sequence[int]) -> list[Post | N
     return [None if post is None or post.deleted else post for post in posts]
 
 
+def _replied_by(call: Call, post: Post | None) -> Post | None:
+    """What a message replies to; in a topic, if it is nothing else, the message that began the topic."""
+    reply_to = post and (post.reply_to or post.topic)
+    replied = call.world.posts.get(reply_to) if reply_to else None
+    return None if replied is None or replied.deleted else replied
+
+
 @answers(f.messages.GetMessagesRequest)
 def get_messages(call: Call, request: Any) -> Any:
     """Messages of private chats and basic groups; an empty one where there is none."""
@@ -146,9 +132,13 @@ def get_channel_messages(call: Call, request: Any) -> Any:
 
 
 def _look_up(call: Call, box: int, wanted: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-    if any(not isinstance(one, t.InputMessageID) for one in wanted):
-        raise Unsupported("messages by anything but their id")
+    if any(not isinstance(one, t.InputMessageID | t.InputMessageReplyTo) for one in wanted):
+        raise Unsupported("messages by anything but their id, or the id of a reply to them")
     posts = _posts_at(call, box, [one.id for one in wanted])
+    posts = [
+        _replied_by(call, post) if isinstance(one, t.InputMessageReplyTo) else post
+        for one, post in zip(wanted, posts, strict=True)
+    ]
     messages = [
         render.message(call.world, call.me, post) if post else t.MessageEmpty(one.id, peer_id=None)
         for one, post in zip(wanted, posts, strict=True)

@@ -6,8 +6,8 @@ from telethon.tl import functions as f
 from telethon.tl import types as t
 
 from services.testdc.api import render
-from services.testdc.api.messages import must_find_post
 from services.testdc.api.peers import find_peer
+from services.testdc.api.places import must_find_post
 from services.testdc.api.registry import Call, answers, only
 from services.testdc.model import bad
 

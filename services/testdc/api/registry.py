@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.testdc.keys import Keys
@@ -81,5 +82,6 @@ def is_answered(name: str) -> bool:
 def only(request: Any, *known: str) -> None:
     """Unsupported when the request uses a field besides these: better loud than ignored."""
     for field, value in vars(request).items():
-        if value and field not in known:
+        unset = isinstance(value, datetime) and not value.timestamp()
+        if value and not unset and field not in known:
             raise Unsupported(f"{name_of(type(request))} with {field}")

@@ -9,6 +9,7 @@ from telethon.tl import types as t
 from services.testdc import entities as text_rules
 from services.testdc.api import media
 from services.testdc.model import (
+    SUPERGROUP_BASE,
     Account,
     Entity,
     Event,
@@ -16,11 +17,16 @@ from services.testdc.model import (
     MembershipEvent,
     Peer,
     Post,
+    ReactedEvent,
     ReactionEvent,
+    SignEvent,
 )
+from services.testdc.people import phone_of
 from services.testdc.world import AnyEvent, World
 
 UNUSABLE_HASH = 1
+ICON_COLOR = 0x6FB9F0
+"""Of every topic: nobody looks at it."""
 
 
 def utc(seconds: float) -> datetime:
@@ -47,7 +53,9 @@ def user(world: World, viewer: Account, account: Account, *, minimal: bool = Fal
         access_hash=UNUSABLE_HASH if minimal else world.people.access_hash(viewer.id, account.id),
         first_name=account.name,
         username=account.username,
+        phone=phone_of(account) if account == viewer and not account.bot else None,
         bot_info_version=1 if account.bot else None,
+        bot_forum_view=account.forum or None,
         lang_code=None if account.bot else "en",
     )
 
@@ -69,6 +77,7 @@ def chat(world: World, viewer: Account, group: Group) -> Any:
         photo=t.ChatPhotoEmpty(),
         date=utc(group.created),
         megagroup=True,
+        forum=group.forum or None,
         access_hash=access_hash,
         participants_count=len(group.members),
     )
@@ -77,6 +86,8 @@ def chat(world: World, viewer: Account, group: Group) -> Any:
 # -- messages ----------------------------------------------------------------------------------------------------------
 def message(world: World, viewer: Account, post: Post, *, touched: bool = False) -> Any:
     """A message in its present state; touched means edited without visible change."""
+    if post.begins_topic:
+        return _topic_begins(world, viewer, post)
     own = post.sender == viewer.id
     in_group = post.chat < 0
     return t.Message(
@@ -96,6 +107,17 @@ def message(world: World, viewer: Account, post: Post, *, touched: bool = False)
     )
 
 
+def _topic_begins(world: World, viewer: Account, post: Post) -> Any:
+    return t.MessageService(
+        id=post.message_id(viewer.id),
+        peer_id=peer(world.people.peer(post.chat_for(viewer.id))),
+        from_id=t.PeerUser(post.sender),
+        out=post.sender == viewer.id or None,
+        date=utc(post.date),
+        action=t.MessageActionTopicCreate(post.text, icon_color=ICON_COLOR),
+    )
+
+
 def _mentions(world: World, viewer: Account, post: Post) -> bool:
     if text_rules.mentions(post.text, post.entities, viewer):
         return True
@@ -103,10 +125,25 @@ def _mentions(world: World, viewer: Account, post: Post) -> bool:
 
 
 def _reply_header(world: World, viewer: Account, post: Post) -> Any:
-    if post.reply_to is None:
+    """What it replies to, and the thread it is in; only in a topic the thread is marked as one."""
+    topic = world.topics.message_id(post, viewer.id)
+    replied = world.posts.get(post.reply_to).ids.get(post.box_of(viewer.id)) if post.reply_to else None
+    if topic:
+        top = topic if replied else None
+        return t.MessageReplyHeader(forum_topic=True, reply_to_msg_id=replied or topic, reply_to_top_id=top)
+    if not replied:
         return None
-    replied = world.posts.get(post.reply_to).ids.get(post.box_of(viewer.id))
-    return t.MessageReplyHeader(reply_to_msg_id=replied) if replied else None
+    return t.MessageReplyHeader(reply_to_msg_id=replied, reply_to_top_id=_thread(world, post))
+
+
+def _thread(world: World, post: Post) -> int | None:
+    """The first message of a chain of replies in a supergroup, unless it is the one that is replied to."""
+    if post.chat > SUPERGROUP_BASE:
+        return None
+    first = post
+    while first.reply_to and (earlier := world.posts.get(first.reply_to)).chat == post.chat:
+        first = earlier
+    return first.message_id(first.chat) if first.id != post.reply_to else None
 
 
 def reactions(post: Post) -> Any:
@@ -126,6 +163,11 @@ def update(world: World, viewer: Account, event: AnyEvent, *, count: int = 1) ->
     """One event; `count` is its pts_count."""
     if isinstance(event, ReactionEvent):
         return _reaction_update(world, event)
+    if isinstance(event, ReactedEvent):
+        seen, message_id = world.people.peer(event.post.chat_for(viewer.id)), event.post.message_id(viewer.id)
+        return t.UpdateMessageReactions(peer(seen), message_id, reactions(event.post))
+    if isinstance(event, SignEvent):
+        return _sign(world, viewer, event)
     if isinstance(event, MembershipEvent):
         known = t.UpdateChannel if event.group.kind == "supergroup" else t.UpdateChat
         return known(event.group.raw_id)
@@ -163,6 +205,29 @@ def _reaction_update(world: World, event: ReactionEvent) -> Any:
     )
 
 
+def _sign(world: World, viewer: Account, event: SignEvent) -> Any:
+    top = event.topic.message_id(viewer.id) if event.topic else None
+    action = _action(event)
+    if event.chat > 0:
+        return t.UpdateUserTyping(event.actor, action, top_msg_id=top)
+    group, actor = world.people.group(event.chat), t.PeerUser(event.actor)
+    if group.kind == "basic":
+        return t.UpdateChatUserTyping(group.raw_id, actor, action)
+    return t.UpdateChannelUserTyping(group.raw_id, actor, action, top_msg_id=top)
+
+
+def _action(event: SignEvent) -> Any:
+    draft = event.draft
+    if draft is None:
+        return t.SendMessageTypingAction()
+    if event.stops:
+        return t.SendMessageStopDraftAction(draft.id)
+    text = t.TextWithEntities(draft.text, [entity_tl(entity) for entity in draft.entities])
+    return t.SendMessageTextDraftAction(
+        text, can_stop=draft.can_stop or None, keep_on_stop=draft.keep_on_stop or None, random_id=draft.id
+    )
+
+
 def push(world: World, viewer: Account, events: Sequence[AnyEvent]) -> Any:
     """The Updates by which an account learns of events that happened together."""
     first = events[0]
@@ -184,6 +249,11 @@ def cast(world: World, viewer: Account, events: Iterable[AnyEvent]) -> tuple[lis
     for event in events:
         if isinstance(event, MembershipEvent):
             groups[event.group.id] = event.group
+            continue
+        if isinstance(event, SignEvent):
+            accounts.setdefault(event.actor, event.chat < 0)
+            if event.chat < 0:
+                groups[event.chat] = world.people.group(event.chat)
             continue
         post = event.post
         people = [post.sender, *_named(post), *([event.actor] if isinstance(event, ReactionEvent) else [])]

@@ -35,13 +35,18 @@ class Toolrunner(tools_rpc.ToolrunnerServiceServicer):
         self.functions = functions
         self.ran: Counter[Key] = Counter()
         self.lists = 0
+        self.acting: set[str] = set()
+        """Tools that change something."""
         self._ledger: dict[Key, tools.CallToolResponse] = {}
 
     async def ListTools(self, _request: tools.ListToolsRequest, _context: Any) -> tools.ListToolsResponse:  # noqa: N802
         self.lists += 1
         schema = json.dumps({"type": "object", "properties": {}})
         return tools.ListToolsResponse(
-            tools=[tools.Tool(name=name, description=name, input_schema=schema) for name in self.functions]
+            tools=[
+                tools.Tool(name=name, description=name, input_schema=schema, side_effects=name in self.acting)
+                for name in self.functions
+            ]
         )
 
     async def CallTool(self, request: tools.CallToolRequest, _context: Any) -> tools.CallToolResponse:  # noqa: N802

@@ -102,6 +102,12 @@ class Pipeline:
         request = pb.DeleteMessagesRequest(account=ACCOUNT, chat_id=chat, message_ids=numbers)
         return int((await self.call("DeleteMessages", request)).deleted)
 
+    async def stop(self, turn_id: str, chat: int = ADA, topic: int = 0) -> bool:
+        """Press the stop button of a streamed answer."""
+        address = common.Address(chat_id=chat, topic_id=topic)
+        request = pb.StopTurnRequest(account=ACCOUNT, address=address, turn_id=turn_id)
+        return bool((await self.call("StopTurn", request)).stopped)
+
     async def turn(self, number: int, chat: int = ADA) -> pb.Turn:
         key = pb.MessageKey(account=ACCOUNT, chat_id=chat, message_id=number)
         turn: pb.Turn = (await self.call("GetTurn", pb.GetTurnRequest(message=key))).turn
@@ -352,14 +358,16 @@ _RULES = {
     "a key without its row": "SELECT * FROM pragma_foreign_key_check",
     "two running in a lane": "SELECT lane FROM turns WHERE state = 'running' GROUP BY lane HAVING COUNT(*) > 1",
     "done without receipts": "SELECT id FROM turns t WHERE state = 'done' AND (NOT EXISTS (SELECT 1 FROM parts p"
-    " WHERE p.turn_id = t.id AND kind = 'text') OR EXISTS (SELECT 1 FROM parts p WHERE p.turn_id = t.id"
+    " WHERE p.turn_id = COALESCE(t.answered_by, t.id) AND kind = 'text') OR EXISTS (SELECT 1 FROM parts p"
+    " WHERE p.turn_id = COALESCE(t.answered_by, t.id)"
     " AND kind != 'reaction' AND receipt_id IS NULL AND error IS NULL))",
     "answering with nothing to send": "SELECT id FROM turns t WHERE state = 'answering' AND NOT EXISTS (SELECT 1 FROM"
-    " parts p WHERE p.turn_id = t.id AND kind = 'text' AND receipt_id IS NULL AND error IS NULL)",
+    " parts p WHERE p.turn_id = COALESCE(t.answered_by, t.id) AND kind = 'text' AND receipt_id IS NULL"
+    " AND error IS NULL)",
     "sent and refused": "SELECT id FROM parts WHERE receipt_id IS NOT NULL AND error IS NOT NULL",
     "failed without a dead letter": "SELECT id FROM turns t WHERE state = 'failed' AND NOT EXISTS"
-    " (SELECT 1 FROM dead_letters d WHERE d.turn_id = t.id)"
-    " AND NOT EXISTS (SELECT 1 FROM ended_letters e WHERE e.turn_id = t.id AND e.outcome = 'dropped')",
+    " (SELECT 1 FROM dead_letters d WHERE d.turn_id = COALESCE(t.answered_by, t.id)) AND NOT EXISTS (SELECT 1 FROM"
+    " ended_letters e WHERE e.turn_id = COALESCE(t.answered_by, t.id) AND e.outcome = 'dropped')",
     "a dead letter of a turn that lives": "SELECT d.id FROM dead_letters d JOIN turns t ON t.id = d.turn_id"
     " WHERE state != 'failed'",
     "a checkpoint of a turn that ended": "SELECT turn_id FROM checkpoints c JOIN turns t ON t.id = c.turn_id"

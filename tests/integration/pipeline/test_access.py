@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from services.chassis.errors import Unavailable
 from services.pipeline import stage
 from services.pipeline.adapters.store.turns import TurnTable
-from services.pipeline.model import Draft, Turn, Usage
+from services.pipeline.model import Draft, Turn
 from tests.integration.pipeline.house import (
     ADA,
     GROUP,
@@ -133,10 +134,10 @@ async def test_a_stranger_whose_code_could_not_be_written_down_at_once_is_still_
 ) -> None:
     broken = iter([True])
 
-    async def finish(self: TurnTable, turn: Turn, drafts: Sequence[Draft], usage: Usage, last: Usage) -> None:
+    async def finish(self: TurnTable, turn: Turn, drafts: Sequence[Draft], *rest: Any, **named: Any) -> bool:
         if next(broken, False):
             raise Unavailable("The disk is full.")
-        await real(self, turn, drafts, usage)
+        return await real(self, turn, drafts, *rest, **named)
 
     real = TurnTable.finish
     monkeypatch.setattr(TurnTable, "finish", finish)

@@ -194,7 +194,11 @@ async def delete(it: House) -> None:
     await it.pipeline.delete(1)
 
 
-@pytest.mark.parametrize("end", [stop, delete])
+async def press_the_stop_button(it: House) -> None:
+    assert await it.pipeline.stop((await it.pipeline.turn(1)).turn_id)
+
+
+@pytest.mark.parametrize("end", [stop, delete, press_the_stop_button])
 async def test_a_call_that_was_cancelled_costs_what_was_reserved(
     tmp_path: Path, end: Callable[[House], Awaitable[None]]
 ) -> None:
@@ -276,7 +280,85 @@ async def test_a_dear_model_has_limits_that_nobody_set(tmp_path: Path) -> None:
         assert it.channel.texts()[0].startswith(f"{SPENT}: $2.00 of $2.00.")
 
 
+# -- what joins a turn -------------------------------------------------------------------------------------------------
+async def test_what_joins_is_paid_from_the_budget_of_the_one_who_wrote_both(tmp_path: Path) -> None:
+    async with house(tmp_path, person_day="1 USD").open() as it:
+        await it.ask("/steer on")
+
+        async def both(act: Act) -> str:
+            act.took.append((await act.steered()).steer_id)
+            return "both"
+
+        it.agent.cost = COST
+        it.agent.on("first", both)
+        await it.pipeline.submit(message("first", number=2))
+        await until(it.agent.running)
+        await it.pipeline.submit(message("second", number=3))
+        joined = await it.pipeline.until(3, "done")
+        first = await it.pipeline.turn(2)
+        assert [turn.usage.cost_micros for turn in (first, joined)] == [COST, 0]
+        assert used(it, "person") == used(it, "chat") == used(it) == (0, COST)
+
+
+async def test_a_turn_whose_budget_is_spent_says_so_once_for_all_that_joined(tmp_path: Path) -> None:
+    """What it was told too late is told so by a turn of its own."""
+    async with house(tmp_path, person_day="1 USD").open() as it:
+        await it.ask("/steer on")
+
+        async def work(act: Act) -> None:
+            joined = (await act.steered()).steer_id
+            await act.steered()
+            await act.step(1, b"x", steer_ids=[joined])
+
+        it.agent.cost = DOLLAR
+        it.agent.on("first", work)
+        await it.pipeline.submit(message("first", number=2))
+        await until(it.agent.running)
+        for number in (3, 4):
+            await it.pipeline.submit(message(f"{number}", number=number))
+        first, joined, late = [await it.pipeline.until(number, "done") for number in (2, 3, 4)]
+        assert [text.startswith(SPENT) for text in it.channel.texts()] == [False, True, True]
+        assert first.answer_message_ids == joined.answer_message_ids != late.answer_message_ids
+        assert (used(it), reserved(it), len(it.agent.acts)) == ((0, DOLLAR), [], 1)
+
+
+@pytest.mark.parametrize(
+    ("limit", "answer", "calls"), [("1 USD", "answer to good-bye", 3), ("0.002 USD", SPENT, 2)], ids=["left", "spent"]
+)
+async def test_an_answer_that_misses_the_new_wording_is_paid_though_it_is_not_said(
+    tmp_path: Path, limit: str, answer: str, calls: int
+) -> None:
+    async with house(tmp_path, person_day=limit).open() as it:
+        changed = asyncio.Event()
+
+        async def work(act: Act) -> str:
+            await act.step(1, b"x", side_effects=True)
+            await changed.wait()
+            return "to the old wording"
+
+        it.agent.cost = COST
+        it.agent.on("hello", work)
+        question = message("hello")
+        await it.pipeline.submit(question)
+        await until(lambda: it.agent.acts and it.agent.acts[0].acknowledged)
+        await it.pipeline.edit(question, "good-bye")
+        changed.set()
+        await it.pipeline.until(1, "done")
+        (said,) = it.channel.texts()
+        assert said.startswith(answer)
+        assert (used(it), reserved(it)) == ((0, calls * COST), [])
+
+
 # -- what people see ---------------------------------------------------------------------------------------------------
+async def test_usage_asked_for_by_an_edit_shows_a_person_their_own(tmp_path: Path) -> None:
+    async with house(tmp_path).open() as it:
+        remark = message("hello", chat=GROUP)
+        await it.pipeline.submit(remark)
+        await it.pipeline.edit(remark, "/usage@valor_bot")
+        await until(lambda: it.channel.texts(GROUP))
+        assert it.channel.texts(GROUP)[0].startswith("• You, today: 0 tokens")
+
+
 async def test_usage_shows_a_person_their_own_and_the_owner_all(tmp_path: Path) -> None:
     async with house(tmp_path, person_day="2 USD", total_month="1000 tokens").open() as it:
         it.agent.tokens, it.agent.cost = 100, DOLLAR // 2

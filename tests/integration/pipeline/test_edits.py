@@ -4,7 +4,18 @@ import asyncio
 
 import pytest
 
-from tests.integration.pipeline.house import ADA, BASIC_GROUP, GROUP, MEMBERS, OTHER_GROUP, OWNER, House, message, until
+from tests.integration.pipeline.house import (
+    ADA,
+    BASIC_GROUP,
+    GROUP,
+    MEMBERS,
+    OTHER_GROUP,
+    OWNER,
+    STRANGER,
+    House,
+    message,
+    until,
+)
 from tests.support.scripted_agent import Act, echo, hang
 from valor.pipeline.v1 import pipeline_pb2 as pb
 
@@ -162,3 +173,98 @@ async def test_a_deletion_by_the_account_spares_supergroups_and_one_by_chat_spar
     assert states[2] in {pb.TURN_STATE_WAITING, pb.TURN_STATE_RUNNING}
     assert await house.pipeline.delete(5, chat=GROUP) == 1
     assert (await house.pipeline.turn(5, GROUP)).state == pb.TURN_STATE_CANCELLED
+
+
+async def test_an_edit_after_a_tool_has_acted_is_told_to_the_running_turn(house: House) -> None:
+    """What was done is not done again: the turn goes on and hears of the new wording."""
+
+    async def act_and_hear(act: Act) -> str:
+        await act.step(1, b"sent a mail", side_effects=True)
+        steer = await act.steered()
+        act.took = [steer.steer_id]
+        assert steer.rewords
+        return f"done, and {steer.said.text}"
+
+    house.agent.on("helo", act_and_hear)
+    request = message("helo")
+    await house.pipeline.submit(request)
+    await until(lambda: house.agent.acts and house.agent.acts[0].acknowledged)
+    assert await house.pipeline.edit(request, "hello") == pb.DISPOSITION_EDITED
+    await house.pipeline.until(1, "done")
+    assert house.channel.texts() == ["done, and hello"]
+    assert len(house.agent.acts) == 1
+
+
+async def test_an_edit_that_came_too_late_after_a_tool_has_acted_is_answered_from_checkpoints(
+    house: House,
+) -> None:
+    go = asyncio.Event()
+
+    async def act_and_write(act: Act) -> str:
+        await act.step(1, b"sent a mail", side_effects=True)
+        await go.wait()
+        return "about the old wording"
+
+    async def go_on(act: Act) -> str:
+        assert list(act.start.checkpoints) == [b"sent a mail"]
+        return f"about {act.question}"
+
+    house.agent.on("helo", act_and_write)
+    house.agent.on("hello", go_on)
+    request = message("helo")
+    await house.pipeline.submit(request)
+    await until(lambda: house.agent.acts and house.agent.acts[0].acknowledged)
+    await house.pipeline.edit(request, "hello")
+    go.set()
+    await house.pipeline.until(1, "done")
+    assert house.channel.texts() == ["about hello"]
+
+
+@pytest.mark.parametrize(
+    ("chat", "old", "new", "answers"),
+    [
+        (ADA, "hello", "good evening", ["answer to hello"]),
+        (ADA, "hello", "/steer", ["answer to hello", "Say /steer on or /steer off."]),
+        (ADA, "/steer", "/steer on", ["Say /steer on or /steer off."]),
+        (GROUP, "@valor_bot hello", "@valor_bot good evening", ["answer to hello"]),
+        (GROUP, "/steer", "/steer or @valor_bot", ["Say /steer on or /steer off."]),
+        (GROUP, "hello", "hello all", []),
+        (GROUP, "hello", "hello @valor_bot", ["answer to hello"]),
+    ],
+)
+async def test_an_edit_after_the_answer_is_answered_only_if_it_asks_anew(
+    house: House, chat: int, old: str, new: str, answers: list[str]
+) -> None:
+    """F38. It is a command now, or calls Valor's name, and was not, or did not, before."""
+    request = message(old, chat=chat)
+    await house.pipeline.submit(request)
+    if old != "hello" or chat == ADA:
+        await house.pipeline.until(1, "done", chat)
+    for _ in range(2):
+        await house.pipeline.edit(request, new)
+    await house.ask("@valor_bot last", chat=chat, number=2)
+    await until(lambda: house.channel.texts(chat)[-1].startswith("answer to"))
+    assert house.channel.texts(chat)[:-1] == answers
+
+
+async def test_a_stranger_gets_no_answer_by_an_edit(house: House) -> None:
+    request = message("hello", chat=STRANGER)
+    await house.pipeline.submit(request)
+    await house.pipeline.until(1, "done", STRANGER)
+    await house.pipeline.edit(request, "/status")
+    assert (await house.pipeline.queue()).waiting == 0
+    assert len(house.channel.texts(STRANGER)) == 1
+
+
+async def test_a_follow_up_can_be_changed_and_deleted_like_any_question(house: House) -> None:
+    request = message("@valor_bot hello", chat=GROUP)
+    await house.pipeline.submit(message("hello", chat=GROUP))
+    house.agent.on("hello", hang)
+    assert await house.pipeline.edit(request, "@valor_bot hello", 2) == pb.DISPOSITION_EDITED
+    await until(house.agent.running)
+    assert await house.pipeline.edit(request, "@valor_bot good evening", 3) == pb.DISPOSITION_EDITED
+    await until(lambda: house.channel.texts(GROUP) == ["answer to good evening"])
+    await house.ask("/steer@valor_bot", chat=GROUP, number=2)
+    house.agent.on("now?", hang)
+    await house.pipeline.edit(message("/steer@valor_bot", chat=GROUP, number=2), "@valor_bot now?", 2)
+    assert not house.agent.of("now?")  # it called us before

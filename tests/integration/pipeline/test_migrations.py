@@ -12,7 +12,7 @@ from services.pipeline import migrations
 from services.pipeline.adapters.store import SqlStore
 from services.pipeline.gate import Pace
 
-BEFORE = "0001"
+BUDGETS = "r0005_budgets.py"
 OLD_LETTER = "INSERT INTO dead_letters (turn_id, reason, cause, create_time) VALUES (?, 'OLD', 'x', 1)"
 
 
@@ -21,8 +21,9 @@ def old(tmp_path: Path) -> Path:
     """A file of the version before, with a dead turn."""
     folder = tmp_path / "old"
     folder.mkdir()
-    for name in ("__init__.py", "r0001_conversations.py"):
-        (folder / name).write_bytes((Path(str(migrations.__file__)).parent / name).read_bytes())
+    for path in Path(str(migrations.__file__)).parent.glob("*.py"):
+        if path.name < BUDGETS:
+            (folder / path.name).write_bytes(path.read_bytes())
     package = ModuleType("old")
     package.__file__ = str(folder / "__init__.py")
     migrate.upgrade(tmp_path / "pipeline.db", package)

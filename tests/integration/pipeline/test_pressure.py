@@ -182,11 +182,13 @@ async def test_nobody_is_told_of_a_moment(house: House) -> None:
     assert house.channel.texts() == ["answer to hello"]
 
 
-async def test_in_a_group_it_is_told_to_the_one_who_asked(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_in_a_group_it_is_told_to_the_one_who_asked_in_their_topic(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(failures, "NOTABLE", 0.01)
     house.agent.on("hello", fails(limited(0.02)), echo)
-    await house.ask("@valor_bot hello", chat=GROUP, user=ADA, number=7)
-    assert [(post.texts[0], post.reply_to) for post in house.channel.posts] == [
-        (failures.WAITING, 7),
-        ("answer to hello", 7),
+    await house.ask("@valor_bot hello", chat=GROUP, user=ADA, number=7, topic=3)
+    assert [(post.texts[0], post.address, post.reply_to) for post in house.channel.posts] == [
+        (failures.WAITING, (GROUP, 3), 7),
+        ("answer to hello", (GROUP, 3), 7),
     ]

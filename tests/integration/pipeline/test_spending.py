@@ -103,7 +103,7 @@ class Books:
             self.held.pop(chat, None)
             self.pay(amount)
             last = Usage(output_tokens=amount, cost=amount)
-            await self.store.finish(self.turns.pop(chat), [Draft("done")], Usage(), last)
+            await self.store.finish(self.turns.pop(chat), [Draft("done")], Usage(), last=last)
             await self.claim()
 
     async def fail(self, chat: int, _amount: int) -> None:

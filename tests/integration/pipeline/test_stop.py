@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from services.pipeline import stage
 from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, STRANGER, House, message, until
 from tests.support.scripted_agent import Act, hang
 from valor.pipeline.v1 import pipeline_pb2 as pb
@@ -115,3 +116,43 @@ async def test_the_next_question_after_a_stop_is_answered(house: House) -> None:
     await house.pipeline.submit(message("/stop", number=2))
     await house.ask("next", number=3)
     assert house.channel.texts() == ["Stopped.", "answer to next"]
+
+
+async def test_the_stop_button_of_an_answer_ends_it_within_a_second_and_says_so(house: House) -> None:
+    house.agent.script = hang
+    turn_id = (await house.pipeline.submit(message("hello"))).turn_id
+    await house.pipeline.submit(message("second", number=2))
+    await until(house.agent.running)
+    asked = time.monotonic()
+    assert await house.pipeline.stop(turn_id)
+    await until(lambda: house.agent.acts[0].end)
+    assert house.agent.acts[0].end - asked < 1.0
+    assert not await house.pipeline.stop(turn_id)
+    await until(lambda: house.channel.texts() == ["Stopped."])
+    await until(lambda: [act.question for act in house.agent.running()] == ["second"])
+
+
+async def test_the_stop_button_in_a_group_turns_the_preview_into_the_word(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "MESSAGE_AFTER", 0.0)
+
+    async def talk(act: Act) -> None:
+        await act.say("and so on")
+        await hang(act)
+
+    house.agent.script = talk
+    turn_id = (await house.pipeline.submit(message("@valor_bot hello", chat=GROUP))).turn_id
+    await until(lambda: house.channel.texts(GROUP) == ["and so on"])
+    assert await house.pipeline.stop(turn_id, GROUP)
+    await until(lambda: house.channel.texts(GROUP) == ["Stopped."])
+
+
+async def test_the_stop_button_reaches_no_turn_of_another_chat_or_topic(house: House) -> None:
+    house.agent.script = hang
+    turn_id = (await house.pipeline.submit(message("hello"))).turn_id
+    await until(house.agent.running)
+    assert not await house.pipeline.stop(turn_id, MEMBERS[0])
+    assert not await house.pipeline.stop(turn_id, ADA, topic=5)
+    assert not await house.pipeline.stop("99")
+    assert house.agent.running()

@@ -9,7 +9,7 @@ import pytest
 from services.chassis.errors import Exhausted, LostOwnership, TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
 from services.pipeline.budget import Price
-from services.pipeline.model import Checkpoint, Draft, Limits, Question, Said, Usage
+from services.pipeline.model import Checkpoint, Draft, Limits, Question, Said, Steer, Turn, Usage
 from services.pipeline.orchestrate import AWAY, Orchestrator
 from services.pipeline.ports import Agent, AgentEvent, Output, Step, Store, Text
 from services.pipeline.spending import Spending
@@ -32,6 +32,7 @@ class Scripted:
         self.log: list[str] = []
         self.failed = 0
         self.kept: list[Checkpoint] = []
+        self.behind: list[Turn] = []
         orchestrator = self.orchestrator(5.0)
         orchestrator._pause = self._pause
         self.answer = orchestrator.answer
@@ -60,6 +61,12 @@ class Scripted:
 
     async def answer_call(self, content: str) -> None:
         self.log.append(content)
+
+    async def steer(self, steer: Steer) -> None:
+        self.log.append(f"steered {steer.steer_id}")
+
+    async def joining(self, _turn: Any) -> list[Turn]:
+        return self.behind
 
     def say(self, _turn: Any, text: str) -> None:
         self.told.append(text)

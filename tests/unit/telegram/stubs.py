@@ -62,6 +62,9 @@ class StubPipeline:
         self.deleted.append((chat_id, tuple(message_ids)))
         self.told.append(tuple(message_ids))
 
+    async def stop(self, chat_id: int, topic_id: int, turn_id: str) -> None:
+        self.told.append((chat_id, topic_id, turn_id))
+
     async def report(self, poison: Poison) -> None:
         if self.away:
             raise self.away.pop(0)

@@ -13,7 +13,17 @@ from telethon.utils import get_peer_id
 from services.telegram.adapters import translate
 from services.telegram.adapters.sender import input_peer
 from services.telegram.adapters.translate import People
-from services.telegram.model import ACCOUNT_BOX, Change, ChatType, Entity, Incoming, Poison, box_of, channel_chat_id
+from services.telegram.model import (
+    ACCOUNT_BOX,
+    Change,
+    ChatType,
+    Entity,
+    Incoming,
+    Poison,
+    Stop,
+    box_of,
+    channel_chat_id,
+)
 
 WHEN = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 ANNA = t.User(8, access_hash=80, first_name="Anna", last_name="K", username="anna_k")
@@ -40,6 +50,37 @@ def pushed(*updates: Any) -> tuple[Change, ...]:
     push, _ = translate.push(t.Updates([*updates], [ANNA, HELPER], [BASIC, TEAM], WHEN, 0))
     assert push.poison == ()
     return push.changes
+
+
+# -- topics ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("header", "forum", "expected"),
+    [
+        (None, False, (0, 0)),
+        (None, True, (1, 0)),
+        (t.MessageReplyHeader(reply_to_msg_id=7), False, (0, 7)),
+        (t.MessageReplyHeader(reply_to_msg_id=7), True, (1, 7)),
+        (t.MessageReplyHeader(reply_to_msg_id=7, reply_to_top_id=5), True, (1, 7)),
+        (t.MessageReplyHeader(reply_to_msg_id=7, reply_to_top_id=5), False, (0, 7)),
+        (t.MessageReplyHeader(forum_topic=True, reply_to_msg_id=5), True, (5, 0)),
+        (t.MessageReplyHeader(forum_topic=True, reply_to_msg_id=7, reply_to_top_id=5), True, (5, 7)),
+        (t.MessageReplyHeader(forum_topic=True, reply_to_msg_id=5, reply_to_top_id=5), True, (5, 0)),
+        (t.MessageReplyHeader(forum_topic=True, reply_to_msg_id=5), False, (5, 0)),
+        (t.MessageReplyStoryHeader(PRIVATE, 3), False, (0, 0)),
+    ],
+)
+def test_only_the_flag_makes_a_topic(header: Any, *, forum: bool, expected: tuple[int, int]) -> None:
+    """F87."""
+    assert translate.place(header, forum=forum) == expected
+
+
+def test_a_stop_comes_alone_and_among_others() -> None:
+    """F73."""
+    stop = t.UpdateUserTyping(8, t.SendMessageStopDraftAction(5), top_msg_id=3)
+    for pushed_ in (t.UpdateShort(stop, WHEN), t.Updates([stop], [ANNA], [], WHEN, 0)):
+        assert translate.push(pushed_)[0].stops == (Stop(8, 3, 5),)
+    typing = t.UpdateUserTyping(8, t.SendMessageTypingAction())
+    assert translate.push(t.UpdateShort(typing, WHEN))[0].stops == ()
 
 
 # -- messages ----------------------------------------------------------------------------------------------------------

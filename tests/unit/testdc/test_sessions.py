@@ -10,6 +10,9 @@ class Connection:
     def __init__(self, number: int) -> None:
         self.number, self.closed, self.flushes = number, False, 0
 
+    def flush(self) -> None:
+        """Everything stays in the outbox."""
+
     def schedule_flush(self) -> None:
         self.flushes += 1
 

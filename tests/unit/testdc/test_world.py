@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.testdc.boxes import FIRST_PTS
-from services.testdc.model import Account, Event, Group, Post, RpcFail
+from services.testdc.model import Account, Draft, Event, Group, Post, RpcFail
 from services.testdc.world import World
 
 
@@ -249,20 +249,20 @@ def test_chats_do_not_mix(world: World, bot: Account, anna: Account, ben: Accoun
 def test_typing_fades_and_a_draft_lives_until_the_message(
     world: World, clock: Clock, bot: Account, anna: Account
 ) -> None:
-    world.type(bot, anna)
+    world.signs.type(bot, anna)
     assert world.view(anna, bot).typing == [bot.id]
     clock.now += 6
     assert world.view(anna, bot).typing == []
-    world.draft(bot, anna, 9, "I am thi")
-    world.type(bot, anna)
+    world.signs.draft(bot, anna, Draft(9, "I am thi"))
+    world.signs.type(bot, anna)
     assert world.view(anna, bot).drafts == {bot.id: "I am thi"}
     clock.now += 29
-    world.draft(bot, anna, 9, "I am thinking")
+    world.signs.draft(bot, anna, Draft(9, "I am thinking"))
     clock.now += 29
     assert world.view(anna, bot).drafts == {bot.id: "I am thinking"}
     world.publish(bot, anna, "I think")
     assert world.view(anna, bot).drafts == {}
-    world.draft(bot, anna, 10, "more")
+    world.signs.draft(bot, anna, Draft(10, "more"))
     clock.now += 30
     assert world.view(anna, bot).drafts == {}
 
@@ -272,8 +272,8 @@ def test_the_record_holds_every_action_in_order(world: World, clock: Clock, bot:
     post = world.say(anna, group, "one")
     world.edit(anna, post, "two")
     world.react(anna, post, "👍")
-    world.type(bot, group)
-    world.draft(bot, anna, 9, "dra")
+    world.signs.type(bot, group)
+    world.signs.draft(bot, anna, Draft(9, "dra"))
     reply = world.publish(bot, group, "yes", reply_to=post, random_id=5)
     world.delete(bot, reply)
     world.block(anna, bot)

@@ -5,7 +5,7 @@ from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.rows import check_held
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.budget import Amount, Limit, Refusal, Scope, Standing, Window, Wish, day_of, decide, first_day
-from services.pipeline.model import Message, Turn, Usage
+from services.pipeline.model import Message, Turn, Usage, chat_key
 from services.pipeline.ports import Used
 
 Subjects = dict[Scope, str]
@@ -39,9 +39,9 @@ class BudgetTable(Table):
         """What the writer of a message, its chat, and everybody used today and this month."""
         query = (
             "SELECT t.person_id FROM turns t JOIN chat_history h ON h.id = t.history_id"
-            f" WHERE {rows.CHAT} AND message_id = :message"
+            f" WHERE {rows.LANE} AND h.order_key = :message ORDER BY t.id DESC LIMIT 1"
         )
-        parameters = rows.chat(message.account, message.address.chat_id)
+        parameters = rows.lane(message.account, message.address)
 
         def read(tx: Transaction) -> list[Used]:
             person_id = tx.value(query, **parameters, message=message.message_id) or ""
@@ -92,8 +92,7 @@ def _take(tx: Transaction, turn_id: int) -> Row | None:
 
 
 def _chat(message: Message) -> str:
-    """A chat is its lanes together."""
-    return message.lane.rpartition(":")[0]
+    return chat_key(message.account, message.address.chat_id)
 
 
 def _subjects(person_id: str, chat: str) -> Subjects:

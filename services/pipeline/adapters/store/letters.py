@@ -15,6 +15,7 @@ _LETTER = (
     " d.channel AS of_channel, d.account_id AS of_account, h.*"
     " FROM dead_letters d LEFT JOIN turns t ON t.id = d.turn_id LEFT JOIN chat_history h ON h.id = t.history_id"
 )
+_DEAD = f"{rows.WITH_JOINED} AND state = 'failed'"
 _REFUSED = "turn_id = :id AND kind = 'text' AND error IS NOT NULL"
 
 
@@ -91,8 +92,8 @@ class LetterTable(Table):
 
 
 def bury(tx: Transaction, turn_id: int, reason: str, cause: str, now: float, *, kind: str = LetterKind.TURN) -> None:
-    """Keep a dead letter of a turn."""
-    tx.run("UPDATE turns SET reason = :reason WHERE id = :id", id=turn_id, reason=reason)
+    """Keep a dead letter of a turn that has failed; those that its answer covers have no letter of their own."""
+    tx.run(f"UPDATE turns SET reason = :reason WHERE {_DEAD}", id=turn_id, reason=reason)
     tx.run(
         "INSERT INTO dead_letters (kind, turn_id, reason, cause, create_time)"
         " VALUES (:kind, :id, :reason, :cause, :now)",
@@ -106,26 +107,29 @@ def bury(tx: Transaction, turn_id: int, reason: str, cause: str, now: float, *, 
 
 def replay_turn(tx: Transaction, turn_id: int, now: float) -> bool:
     """A dead turn is answered as if it had just come; False where it is not dead, or its letter was dropped."""
-    letter_id = tx.value("SELECT id FROM dead_letters WHERE turn_id = :id", id=turn_id)
-    if letter_id is None:
+    query = "SELECT d.id, d.turn_id FROM dead_letters d JOIN turns t ON d.turn_id = COALESCE(t.answered_by, t.id)"
+    letter = tx.one(f"{query} WHERE t.id = :id", id=turn_id)
+    if letter is None:
         return False
-    _end(tx, letter_id, REPLAYED, now, turn_id)
-    _wait(tx, turn_id)
+    _end(tx, letter["id"], REPLAYED, now, letter["turn_id"])
+    _wait(tx, letter["turn_id"])
     return True
 
 
 def _wait(tx: Transaction, turn_id: int) -> None:
-    for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id):
-        tx.run("UPDATE turns SET edition = edition + 1, attempts = 0, reason = '' WHERE id = :id", id=turn_id)
-        tx.run(f"DELETE FROM parts WHERE {_REFUSED}", id=turn_id)
+    """The turn, and each that its answer would have covered, is answered for itself."""
+    tx.run(f"DELETE FROM parts WHERE {_REFUSED}", id=turn_id)
+    for turn in rows.move(tx, State.WAITING, _DEAD, id=turn_id):
+        renewed = "edition = edition + 1, attempts = 0, reason = '', acted = 0, answered_by = NULL"
+        tx.run(f"UPDATE turns SET {renewed} WHERE id = :id", id=turn["id"])
         tx.notify("lanes", turn["lane"])
 
 
 def _send(tx: Transaction, turn_id: int, now: float) -> None:
     """What was refused of an answer becomes new parts, with new random ids: Telegram refused the old ones for good."""
-    if not rows.move(tx, State.ANSWERING, "id = :id AND state = 'failed'", id=turn_id, now=now):
+    tx.run(f"UPDATE turns SET reason = '' WHERE {_DEAD}", id=turn_id)
+    if not rows.move(tx, State.ANSWERING, _DEAD, id=turn_id, now=now):
         return
-    tx.run("UPDATE turns SET reason = '' WHERE id = :id", id=turn_id)
     refused = tx.all(f"SELECT body, entities FROM parts WHERE {_REFUSED} ORDER BY id", id=turn_id)
     tx.run(f"DELETE FROM parts WHERE {_REFUSED}", id=turn_id)
     rows.insert_answer(tx, turn_id, [Draft(row["body"], rows.load_entities(row["entities"])) for row in refused], now)
@@ -171,7 +175,7 @@ def _letter(row: Row) -> DeadLetter:
         turn_id=row["turn_id"] or 0,
         account=Account(row["of_channel"], row["of_account"]) if update else rows.account_of(row),
         address=Address(0) if update else rows.address_of(row),
-        message_id=row["message_id"] or 0,
+        message_id=row["order_key"] or 0,
         reason=row["reason"],
         cause=row["cause"],
         create_time=row["create_time"],

@@ -5,10 +5,23 @@ from collections.abc import Sequence
 from services.chassis import tracing
 from services.chassis.errors import Exhausted
 from services.chassis.writer import Row, Transaction
+from services.pipeline import gate
 from services.pipeline.adapters.store import budgets, rows
+from services.pipeline.adapters.store.steering import free
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.commands import stopped
-from services.pipeline.model import Account, ChatType, Disposition, Draft, Message, PartKind, State, run
+from services.pipeline.model import (
+    Account,
+    Address,
+    ChatType,
+    Disposition,
+    Draft,
+    Message,
+    PartKind,
+    State,
+    lane,
+    run,
+)
 from services.pipeline.ports import Admission, Person
 
 NOTICE = "You are writing faster than I can take it. I will answer everything, in order, just more slowly."
@@ -25,12 +38,12 @@ class MessageTable(Table):
         """Keep the message and its turn, once."""
         return await self._database.write(lambda tx: self._accept(tx, message, admission))
 
-    async def edit(self, message: Message) -> Outcome:
+    async def edit(self, message: Message, person: Person | None = None) -> Outcome:
         """A known message has another text now; one that is not known is ignored."""
 
         def change(tx: Transaction) -> Outcome:
             known = _find(tx, message)
-            return (Disposition.IGNORED, None) if known is None else self._again(tx, known, message)
+            return (Disposition.IGNORED, None) if known is None else self._again(tx, known, message, person)
 
         return await self._database.write(change)
 
@@ -85,7 +98,7 @@ class MessageTable(Table):
         rows.insert_answer(tx, turn_id, [words], now)
         return turn_id
 
-    def _again(self, tx: Transaction, known: Row, message: Message) -> Outcome:
+    def _again(self, tx: Transaction, known: Row, message: Message, person: Person | None = None) -> Outcome:
         """A repeat, or an edit: another content under a higher version."""
         first = Disposition(known["disposition"]), known["turn_id"]
         entities = rows.dump_entities(message.entities)
@@ -93,6 +106,9 @@ class MessageTable(Table):
             return first
         if (message.text, entities) == (known["message"], known["entities"]):
             return first
+        answered = known["state"] not in _OPEN
+        if answered and person and gate.asks_anew(message, known["message"], rows.load_entities(known["entities"])):
+            return Disposition.EDITED, self._follow_up(tx, message, person)
         tx.run(
             "UPDATE chat_history SET message = :text, entities = :entities, version = :version WHERE id = :id",
             text=message.text,
@@ -100,16 +116,26 @@ class MessageTable(Table):
             version=message.version,
             id=known["id"],
         )
-        self._restart(tx, known)
+        if not answered:
+            self._reword(tx, known)
         return Disposition.EDITED, known["turn_id"]
 
-    def _restart(self, tx: Transaction, known: Row) -> None:
-        """The question of a turn has changed: what was thought about the old one is void."""
-        tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=known["turn_id"])
-        tx.run("UPDATE turns SET edition = edition + 1 WHERE id = :id", id=known["turn_id"])
-        for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=known["turn_id"]):
-            tx.notify("revoked", run(turn["id"], turn["fence"]))
-            tx.notify("lanes", turn["lane"])
+    def _reword(self, tx: Transaction, known: Row) -> None:
+        """The question of a turn has changed: what was thought about the old one is void, unless a tool has acted."""
+        turn_id = known["turn_id"]
+        tx.run("UPDATE turns SET answered_by = NULL WHERE id = :id AND state = 'waiting'", id=turn_id)
+        if not known["acted"]:
+            tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn_id)
+            tx.run("UPDATE turns SET edition = edition + 1 WHERE id = :id", id=turn_id)
+            for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=turn_id):
+                free(tx, turn_id)
+                tx.notify("revoked", run(turn["id"], turn["fence"]))
+        tx.notify("lanes", known["lane"])
+
+    def _follow_up(self, tx: Transaction, message: Message, person: Person) -> int:
+        """The new wording is kept and answered as a message of its own: what has ended stays ended."""
+        history_id = _insert(tx, message, Admission(Disposition.QUEUED, person), follows=True)
+        return self._queue(tx, history_id, message, person)
 
     async def stop(self, message: Message, person: Person) -> Outcome:
         """Cancel what runs and waits in the message's lane, and say so; once."""
@@ -125,6 +151,19 @@ class MessageTable(Table):
 
         return await self._database.write(change)
 
+    async def stop_turn(self, account: Account, address: Address, turn_id: int) -> bool:
+        """Cancel a turn of this chat and topic, and say so; False where it had ended."""
+
+        def change(tx: Transaction) -> bool:
+            told = rows.standing_preview(tx, turn_id) is not None
+            now, where = self._clock(), "id = :id AND lane = :lane"
+            count = _cancel(tx, where, now, id=turn_id, lane=lane(account, address))
+            if count and not told:
+                rows.insert_answer(tx, turn_id, [Draft(stopped(count))], now)
+            return bool(count)
+
+        return await self._database.write(change)
+
     async def delete(self, account: Account, chat_id: int, message_ids: Sequence[int]) -> int:
         """Mark messages as deleted and cancel what waits or runs for them."""
         where = rows.CHAT if chat_id else f"channel = :channel AND account_id = :account AND chat_type != '{_OWN_IDS}'"
@@ -136,12 +175,19 @@ class MessageTable(Table):
 
     def _delete(self, tx: Transaction, where: str, parameters: dict[str, object], message_id: int) -> int:
         found = tx.all(
-            f"UPDATE chat_history SET deleted = 1 WHERE {where} AND message_id = :message RETURNING id",
+            f"UPDATE chat_history SET deleted = 1 WHERE {where} AND message_id = :message RETURNING *",
             **parameters,
             message=message_id,
         )
         for row in found:
-            _cancel(tx, "history_id = :id", self._clock(), id=row["id"])
+            follows = tx.all(
+                f"UPDATE chat_history SET deleted = 1 WHERE {rows.LANE} AND order_key = :message"
+                " AND message_id IS NULL AND direction = 'in' RETURNING id",
+                **rows.lane(rows.account_of(row), rows.address_of(row)),
+                message=message_id,
+            )
+            for one in (row, *follows):
+                _cancel(tx, "history_id = :id", self._clock(), id=one["id"])
         return len(found)
 
     async def is_ours(self, account: Account, chat_id: int, message_id: int) -> bool:
@@ -150,6 +196,9 @@ class MessageTable(Table):
         found = await self._database.read(lambda tx: tx.value(query, **rows.chat(account, chat_id), message=message_id))
         return found is not None
 
+
+_OPEN = frozenset({State.WAITING, State.RUNNING})
+"""States of a turn whose answer is not written yet."""
 
 _OWN_IDS = ChatType.SUPERGROUP
 """Message ids of these chats are their own; those of all others come from one sequence per account."""
@@ -162,26 +211,38 @@ def _waits(tx: Transaction, of: str, many: int, **parameters: object) -> bool:
 
 
 def _find(tx: Transaction, message: Message) -> Row | None:
-    return tx.one(
-        "SELECT h.id, h.version, h.message, h.entities, h.disposition, t.id AS turn_id, t.state FROM chat_history h"
-        f" LEFT JOIN turns t ON t.history_id = h.id WHERE {rows.CHAT} AND message_id = :message",
-        **rows.chat(message.account, message.address.chat_id),
-        message=message.message_id,
-    )
+    """The message as it was kept last: an edit that asked anew was kept beside it."""
+    found = tx.one(f"{_KNOWN} AND message_id = :message", **_key(message))
+    if found is None:
+        return None
+    follows = f"{_KNOWN} AND message_id IS NULL AND topic_id = :topic AND h.order_key = :message AND direction = 'in'"
+    return tx.one(f"{follows} ORDER BY h.id DESC", **_key(message), topic=found["topic_id"]) or found
 
 
-def _insert(tx: Transaction, message: Message, admission: Admission) -> int:
+def _key(message: Message) -> dict[str, object]:
+    return {**rows.chat(message.account, message.address.chat_id), "message": message.message_id}
+
+
+_KNOWN = (
+    "SELECT h.id, h.topic_id, h.version, h.message, h.entities, h.disposition, t.id AS turn_id, t.state, t.lane,"
+    f" t.acted FROM chat_history h LEFT JOIN turns t ON t.history_id = h.id WHERE {rows.CHAT}"
+)
+
+
+def _insert(tx: Transaction, message: Message, admission: Admission, *, follows: bool = False) -> int:
+    """Keep a message; one that follows its earlier wording has the same place, and no key of its own."""
     history_id: int = tx.value(
         "INSERT INTO chat_history (channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title,"
         " message_id, version, order_key, direction, disposition, user_id, user_name, username, message_type, message,"
         " entities, reply_to, timestamp)"
-        " VALUES (:channel, :account, :account_name, :chat, :topic, :chat_type, :title, :message, :version, :message,"
+        " VALUES (:channel, :account, :account_name, :chat, :topic, :chat_type, :title, :message, :version, :order,"
         " 'in', :disposition, :user, :name, :username, :kind, :text, :entities, :reply, :time) RETURNING id",
         **rows.lane(message.account, message.address),
         account_name=message.account.username,
         chat_type=message.chat_type,
         title=message.chat_title,
-        message=message.message_id,
+        message=None if follows else message.message_id,
+        order=message.message_id,
         version=message.version,
         disposition=admission.disposition,
         user=message.sender.user_id,
@@ -225,6 +286,7 @@ def _cancel(tx: Transaction, where: str, now: float, **parameters: object) -> in
             rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview["id"])
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
         budgets.settle_lost(tx, turn["id"], now)
+        free(tx, turn["id"])
         tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", turn["lane"])
     return len(cancelled)

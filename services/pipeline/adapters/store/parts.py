@@ -137,9 +137,8 @@ def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
         return
     query = "SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1"
     error = tx.value(query, id=turn_id)
-    ended = rows.move(
-        tx, State.FAILED if error else State.DONE, "id = :id AND state = 'answering'", id=turn_id, now=now
-    )
+    where = f"{rows.WITH_JOINED} AND state = 'answering'"
+    ended = rows.move(tx, State.FAILED if error else State.DONE, where, id=turn_id, now=now)
     if ended and error:
         bury(tx, turn_id, UNDELIVERABLE, str(error), now, kind=LetterKind.PARTS)
         rows.insert_notice(tx, turn_id, Draft(words(UNDELIVERABLE)), now)

@@ -28,8 +28,17 @@ from services.pipeline.model import (
 LANE = "channel = :channel AND account_id = :account AND chat_id = :chat AND topic_id = :topic"
 CHAT = "channel = :channel AND account_id = :account AND chat_id = :chat"
 
+TURN = (
+    "SELECT t.id AS turn_id, t.fence, t.edition, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
+    " FROM turns t JOIN chat_history h ON h.id = t.history_id"
+)
+"""What `turn_of` reads."""
+
 
 HELD = "id = :id AND fence = :fence AND state = 'running'"
+
+WITH_JOINED = "(id = :id OR answered_by = :id)"
+"""A turn, and those that its answer covers."""
 
 
 def check_held(tx: Transaction, turn: Turn) -> None:
@@ -85,7 +94,7 @@ def turn_of(row: Row) -> Turn:
         account=account_of(row),
         address=address_of(row),
         chat_type=ChatType(row["chat_type"]),
-        message_id=row["message_id"],
+        message_id=row["order_key"],
         sender=Sender(row["user_id"], row["user_name"], row["username"]),
         text=row["message"],
         version=row["version"],
@@ -188,6 +197,8 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
     """Write an answer's messages and remember them as said; the first one takes the place of a standing preview."""
     question = _question(tx, turn_id)
     preview = standing_preview(tx, turn_id)
+    last = "SELECT MAX(order_key) FROM turns WHERE answered_by = :id AND state = 'answering'"
+    order = tx.value(last, id=turn_id) or question["order_key"]
     reply_to = _reply_to(question)
     for number, draft in enumerate(drafts):
         first = number == 0
@@ -201,7 +212,7 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
             reply_to=reply_to if first else 0,
             target_part=preview["id"] if first and preview is not None else None,
         )
-        _remember(tx, question, part_id, draft, now)
+        _remember(tx, question, part_id, draft, now, order=order)
 
 
 def insert_notice(tx: Transaction, turn_id: int, words: Draft, now: float) -> None:
@@ -233,7 +244,7 @@ def _question(tx: Transaction, turn_id: int) -> Row:
 
 
 def _reply_to(question: Row) -> int:
-    return 0 if question["chat_type"] == ChatType.PRIVATE else question["message_id"]
+    return 0 if question["chat_type"] == ChatType.PRIVATE else question["order_key"]
 
 
 def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
@@ -245,14 +256,16 @@ def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
     )
 
 
-def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float) -> None:
+def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float, *, order: int) -> None:
+    """Keep what was said, behind the last message that it answers."""
     copied = "channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title"
     tx.run(
         f"INSERT INTO chat_history ({copied}, version, order_key, direction, disposition, user_id, user_name,"
         " message_type, message, entities, reply_to, timestamp, part_id)"
-        f" SELECT {copied}, 0, order_key, 'out', '', account_id, '', 'text', :text, :entities, message_id, :now, :part"
+        f" SELECT {copied}, 0, :order, 'out', '', account_id, '', 'text', :text, :entities, order_key, :now, :part"
         " FROM chat_history WHERE id = :id",
         id=question["id"],
+        order=order,
         text=draft.text,
         entities=dump_entities(draft.entities),
         now=now,

@@ -8,6 +8,7 @@ from services.chassis.writer import Transaction
 from services.pipeline.adapters.store import budgets, rows
 from services.pipeline.adapters.store.letters import bury, replay_turn
 from services.pipeline.adapters.store.rows import HELD, check_held
+from services.pipeline.adapters.store.steering import answer_joined, free, is_covered, join
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.budget import Refusal, Wish
 from services.pipeline.model import (
@@ -24,12 +25,9 @@ from services.pipeline.model import (
 )
 from services.pipeline.ports import Person
 
-_TURN = (
-    "SELECT t.id AS turn_id, t.fence, t.edition, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
-    " FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
-)
+_TURN = f"{rows.TURN} WHERE t.id = :id"
 _CLAIMABLE = (
-    "t.state = 'waiting' AND t.not_before <= :now"
+    "t.state = 'waiting' AND t.not_before <= :now AND t.answered_by IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.lane = t.lane AND r.state = 'running')"
     " AND NOT EXISTS (SELECT 1 FROM turns e WHERE e.lane = t.lane AND e.state = 'waiting'"
     " AND e.not_before <= :now AND e.order_key < t.order_key)"
@@ -137,6 +135,9 @@ class TurnTable(Table):
             )
             if not new:
                 return None
+            join(tx, turn, checkpoint.steer_ids)
+            if checkpoint.side_effects:
+                tx.run("UPDATE turns SET acted = 1 WHERE id = :id", id=turn.turn_id)
             now = self._clock()
             budgets.settle(tx, turn, checkpoint.usage, now)
             return None if wish is None else budgets.reserve(tx, turn, wish, now)
@@ -159,17 +160,34 @@ class TurnTable(Table):
 
         return await self._database.write(change)
 
-    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage, last: Usage = NO_USAGE) -> None:
-        """Write the answer's parts, settle the last call and end the run."""
+    async def finish(
+        self,
+        turn: Turn,
+        drafts: Sequence[Draft],
+        usage: Usage,
+        *,
+        last: Usage = NO_USAGE,
+        steer_ids: Sequence[str] = (),
+    ) -> bool:
+        """Write the answer's parts and end the run, and that of what joined; False where the run is outdated."""
 
-        def change(tx: Transaction) -> None:
-            _end(tx, turn, State.ANSWERING, self._clock())
-            budgets.settle(tx, turn, last, self._clock())
+        def change(tx: Transaction) -> bool:
+            check_held(tx, turn)
+            now = self._clock()
+            budgets.settle(tx, turn, last, now)
+            if not is_covered(tx, turn, steer_ids):
+                rows.move(tx, State.WAITING, HELD, id=turn.turn_id, fence=turn.fence)
+                tx.notify("lanes", turn.message.lane)
+                return False
+            join(tx, turn, steer_ids)
+            _end(tx, turn, State.ANSWERING, now)
+            answer_joined(tx, turn.turn_id, now)
             usage_column = rows.dump_usage(usage)
             tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
-            rows.insert_answer(tx, turn.turn_id, drafts, self._clock())
+            rows.insert_answer(tx, turn.turn_id, drafts, now)
+            return True
 
-        await self._database.write(change)
+        return await self._database.write(change)
 
     async def fail(self, turn: Turn, draft: Draft, reason: str, cause: str) -> None:
         """Give the turn up: the person is told, and a dead letter is kept."""
@@ -178,6 +196,7 @@ class TurnTable(Table):
             now = self._clock()
             _end(tx, turn, State.FAILED, now)
             budgets.settle_lost(tx, turn.turn_id, now)
+            free(tx, turn.turn_id)
             rows.insert_answer(tx, turn.turn_id, [draft], now)
             bury(tx, turn.turn_id, reason, cause, now)
 
@@ -256,20 +275,21 @@ def _forget(tx: Transaction, turn_id: int) -> None:
 def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
     row = tx.one(
         "SELECT t.id AS turn_id, t.state, t.reason, t.usage, t.cost, t.accept_time, t.start_time, t.answer_time,"
-        f" t.end_time, h.* FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE {where}",
+        " t.end_time, COALESCE(t.answered_by, t.id) AS answer_id, h.*"
+        f" FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE {where}",
         **parameters,
     )
     if row is None:
         return None
     texts = tx.all(
         "SELECT kind, receipt_id, error FROM parts WHERE turn_id = :id AND kind IN ('text', 'notice') ORDER BY id",
-        id=row["turn_id"],
+        id=row["answer_id"],
     )
     return TurnView(
         turn_id=row["turn_id"],
         account=rows.account_of(row),
         address=rows.address_of(row),
-        message_id=row["message_id"],
+        message_id=row["order_key"],
         state=State(row["state"]),
         reason=row["reason"],
         usage=replace(rows.load_usage(row["usage"]), cost=row["cost"]),

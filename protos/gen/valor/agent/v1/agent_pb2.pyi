@@ -76,24 +76,28 @@ class RunTurnRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     ACK_FIELD_NUMBER: _builtins.int
     HOST_RESULT_FIELD_NUMBER: _builtins.int
+    STEER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start(self) -> Global___Start: ...
     @_builtins.property
     def ack(self) -> Global___Ack: ...
     @_builtins.property
     def host_result(self) -> Global___HostResult: ...
+    @_builtins.property
+    def steer(self) -> Global___Steer: ...
     def __init__(
         self,
         *,
         start: Global___Start | None = ...,
         ack: Global___Ack | None = ...,
         host_result: Global___HostResult | None = ...,
+        steer: Global___Steer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "event", b"event", "host_result", b"host_result", "start", b"start"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "event", b"event", "host_result", b"host_result", "start", b"start", "steer", b"steer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "event", b"event", "host_result", b"host_result", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "event", b"event", "host_result", b"host_result", "start", b"start", "steer", b"steer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "ack", "host_result"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["start", "ack", "host_result", "steer"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -258,6 +262,36 @@ class HostResult(_message.Message):
 Global___HostResult: _TypeAlias = HostResult  # noqa: Y015
 
 @_typing.final
+class Steer(_message.Message):
+    """Something that was said while the turn runs. It is put before the next model call; Step or Output name it then."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEER_ID_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
+    REWORDS_FIELD_NUMBER: _builtins.int
+    steer_id: _builtins.str
+    """The caller's own name of it."""
+    rewords: _builtins.bool
+    """It is the question itself, in another wording."""
+    @_builtins.property
+    def said(self) -> Global___Said: ...
+    def __init__(
+        self,
+        *,
+        steer_id: _builtins.str = ...,
+        said: Global___Said | None = ...,
+        rewords: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["said", b"said"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rewords", b"rewords", "said", b"said", "steer_id", b"steer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Steer: _TypeAlias = Steer  # noqa: Y015
+
+@_typing.final
 class RunTurnResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -333,12 +367,20 @@ class Step(_message.Message):
     STEP_FIELD_NUMBER: _builtins.int
     CHECKPOINT_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    STEER_IDS_FIELD_NUMBER: _builtins.int
+    SIDE_EFFECTS_FIELD_NUMBER: _builtins.int
     step: _builtins.int
     checkpoint: _builtins.bytes
     """Opaque to everybody but the agent."""
+    side_effects: _builtins.bool
+    """One of the tools that it asks for changes something outside."""
     @_builtins.property
     def usage(self) -> _common_pb2.Usage:
         """What the model was paid since the Step before."""
+
+    @_builtins.property
+    def steer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The steers that were put before this step."""
 
     def __init__(
         self,
@@ -346,10 +388,12 @@ class Step(_message.Message):
         step: _builtins.int = ...,
         checkpoint: _builtins.bytes = ...,
         usage: _common_pb2.Usage | None = ...,
+        steer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        side_effects: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "step", b"step", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "side_effects", b"side_effects", "steer_ids", b"steer_ids", "step", b"step", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -446,12 +490,17 @@ class Output(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    STEER_IDS_FIELD_NUMBER: _builtins.int
     LAST_USAGE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     model: _builtins.str
     @_builtins.property
     def usage(self) -> _common_pb2.Usage:
         """The whole turn's, earlier attempts included."""
+
+    @_builtins.property
+    def steer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The steers that were put before the last model call. A steer that is named neither here nor in a Step came too late."""
 
     @_builtins.property
     def last_usage(self) -> _common_pb2.Usage:
@@ -463,11 +512,12 @@ class Output(_message.Message):
         text: _builtins.str = ...,
         usage: _common_pb2.Usage | None = ...,
         model: _builtins.str = ...,
+        steer_ids: _abc.Iterable[_builtins.str] | None = ...,
         last_usage: _common_pb2.Usage | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "model", b"model", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "model", b"model", "steer_ids", b"steer_ids", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -52,7 +52,8 @@ class AgentServiceServicer:
     """
 
     def RunTurn(self, request_iterator, context):
-        """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall.
+        """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall; a Steer
+        at any time.
         Down: deltas, steps, tool events and host calls, and the Output last. Closing the stream cancels the turn: the
         model call, the tool and its sandbox end at once. A broken stream is not resumed: open a new one and hand the
         acknowledged checkpoints back in Start.

@@ -34,7 +34,8 @@ class AgentServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AgentServiceAsyncStub: ...
     RunTurn: _grpc.StreamStreamMultiCallable[_agent_pb2.RunTurnRequest, _agent_pb2.RunTurnResponse]
-    """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall.
+    """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall; a Steer
+    at any time.
     Down: deltas, steps, tool events and host calls, and the Output last. Closing the stream cancels the turn: the
     model call, the tool and its sandbox end at once. A broken stream is not resumed: open a new one and hand the
     acknowledged checkpoints back in Start.
@@ -48,7 +49,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RunTurn: _aio.StreamStreamMultiCallable[_agent_pb2.RunTurnRequest, _agent_pb2.RunTurnResponse]  # type: ignore[assignment]
-    """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall.
+    """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall; a Steer
+    at any time.
     Down: deltas, steps, tool events and host calls, and the Output last. Closing the stream cancels the turn: the
     model call, the tool and its sandbox end at once. A broken stream is not resumed: open a new one and hand the
     acknowledged checkpoints back in Start.
@@ -65,7 +67,8 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_agent_pb2.RunTurnRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_agent_pb2.RunTurnResponse], _abc.AsyncIterator[_agent_pb2.RunTurnResponse]]:
-        """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall.
+        """One attempt at one turn. Up: Start first, then an Ack for every Step and a HostResult for every HostCall; a Steer
+        at any time.
         Down: deltas, steps, tool events and host calls, and the Output last. Closing the stream cancels the turn: the
         model call, the tool and its sandbox end at once. A broken stream is not resumed: open a new one and hand the
         acknowledged checkpoints back in Start.

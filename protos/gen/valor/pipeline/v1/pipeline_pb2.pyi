@@ -326,6 +326,55 @@ class DeleteMessagesResponse(_message.Message):
 Global___DeleteMessagesResponse: _TypeAlias = DeleteMessagesResponse  # noqa: Y015
 
 @_typing.final
+class StopTurnRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    TURN_ID_FIELD_NUMBER: _builtins.int
+    turn_id: _builtins.str
+    @_builtins.property
+    def account(self) -> _common_pb2.Account: ...
+    @_builtins.property
+    def address(self) -> _common_pb2.Address:
+        """Where it was stopped; a turn of another chat or topic is not touched."""
+
+    def __init__(
+        self,
+        *,
+        account: _common_pb2.Account | None = ...,
+        address: _common_pb2.Address | None = ...,
+        turn_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "turn_id", b"turn_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopTurnRequest: _TypeAlias = StopTurnRequest  # noqa: Y015
+
+@_typing.final
+class StopTurnResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STOPPED_FIELD_NUMBER: _builtins.int
+    stopped: _builtins.bool
+    """False: there was nothing to stop any more."""
+    def __init__(
+        self,
+        *,
+        stopped: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stopped", b"stopped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StopTurnResponse: _TypeAlias = StopTurnResponse  # noqa: Y015
+
+@_typing.final
 class FollowRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

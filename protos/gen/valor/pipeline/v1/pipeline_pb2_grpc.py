@@ -45,6 +45,11 @@ class PipelineServiceStub:
                 request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DeleteMessagesRequest.SerializeToString,
                 response_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DeleteMessagesResponse.FromString,
                 _registered_method=True)
+        self.StopTurn = channel.unary_unary(
+                '/valor.pipeline.v1.PipelineService/StopTurn',
+                request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.StopTurnRequest.SerializeToString,
+                response_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.StopTurnResponse.FromString,
+                _registered_method=True)
         self.Follow = channel.unary_stream(
                 '/valor.pipeline.v1.PipelineService/Follow',
                 request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.FollowRequest.SerializeToString,
@@ -112,6 +117,13 @@ class PipelineServiceServicer:
 
     def DeleteMessages(self, request, context):
         """People deleted messages: what waits or runs for them is cancelled. A repeat is harmless.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StopTurn(self, request, context):
+        """A person stopped an answer that was being streamed: its turn is cancelled, at once. A repeat is harmless.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -197,6 +209,11 @@ def add_PipelineServiceServicer_to_server(servicer, server):
                     servicer.DeleteMessages,
                     request_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DeleteMessagesRequest.FromString,
                     response_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DeleteMessagesResponse.SerializeToString,
+            ),
+            'StopTurn': grpc.unary_unary_rpc_method_handler(
+                    servicer.StopTurn,
+                    request_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.StopTurnRequest.FromString,
+                    response_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.StopTurnResponse.SerializeToString,
             ),
             'Follow': grpc.unary_stream_rpc_method_handler(
                     servicer.Follow,
@@ -304,6 +321,33 @@ class PipelineService:
             '/valor.pipeline.v1.PipelineService/DeleteMessages',
             valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DeleteMessagesRequest.SerializeToString,
             valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DeleteMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StopTurn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/valor.pipeline.v1.PipelineService/StopTurn',
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.StopTurnRequest.SerializeToString,
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.StopTurnResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class PipelineServiceStub:
     """
     DeleteMessages: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.DeleteMessagesRequest, _pipeline_pb2.DeleteMessagesResponse]
     """People deleted messages: what waits or runs for them is cancelled. A repeat is harmless."""
+    StopTurn: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.StopTurnRequest, _pipeline_pb2.StopTurnResponse]
+    """A person stopped an answer that was being streamed: its turn is cancelled, at once. A repeat is harmless."""
     Follow: _grpc.UnaryStreamMultiCallable[_pipeline_pb2.FollowRequest, _pipeline_pb2.FollowResponse]
     """Everything an account has to send: first what is due, then what becomes due, with fleeting events in between.
     One stream per account: a newer one ends the older with ABORTED.
@@ -72,6 +74,8 @@ class PipelineServiceAsyncStub(PipelineServiceStub):
     """
     DeleteMessages: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.DeleteMessagesRequest, _pipeline_pb2.DeleteMessagesResponse]  # type: ignore[assignment]
     """People deleted messages: what waits or runs for them is cancelled. A repeat is harmless."""
+    StopTurn: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.StopTurnRequest, _pipeline_pb2.StopTurnResponse]  # type: ignore[assignment]
+    """A person stopped an answer that was being streamed: its turn is cancelled, at once. A repeat is harmless."""
     Follow: _aio.UnaryStreamMultiCallable[_pipeline_pb2.FollowRequest, _pipeline_pb2.FollowResponse]  # type: ignore[assignment]
     """Everything an account has to send: first what is due, then what becomes due, with fleeting events in between.
     One stream per account: a newer one ends the older with ABORTED.
@@ -113,6 +117,14 @@ class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_pipeline_pb2.DeleteMessagesResponse, _abc.Awaitable[_pipeline_pb2.DeleteMessagesResponse]]:
         """People deleted messages: what waits or runs for them is cancelled. A repeat is harmless."""
+
+    @_abc_1.abstractmethod
+    def StopTurn(
+        self,
+        request: _pipeline_pb2.StopTurnRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pipeline_pb2.StopTurnResponse, _abc.Awaitable[_pipeline_pb2.StopTurnResponse]]:
+        """A person stopped an answer that was being streamed: its turn is cancelled, at once. A repeat is harmless."""
 
     @_abc_1.abstractmethod
     def Follow(

@@ -6,7 +6,7 @@ from alembic import op
 from services.chassis.migrate import KEY
 
 revision = "budgets"
-down_revision = "0001"
+down_revision = "steering"
 
 
 def upgrade() -> None:
