@@ -71,6 +71,8 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     tool_calls: int = 0
+    cost: int = 0
+    """Millionths of a US dollar."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -78,7 +80,30 @@ class Usage:
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
             self.tool_calls + other.tool_calls,
+            self.cost + other.cost,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Millionths of a US dollar for a million tokens. `assumed`: nobody knows the price, and this is a high one."""
+
+    input: int = 0
+    output: int = 0
+    assumed: bool = False
+
+    def of(self, input_tokens: int, output_tokens: int) -> int:
+        """What so many tokens cost, rounded up: millionths of a US dollar."""
+        return -(-(self.input * input_tokens + self.output * output_tokens) // 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of the model: its name in the settings, its price, and tokens of one response at most."""
+
+    name: str
+    price: Price
+    max_output_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +168,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A response that asks for tools is complete; they start when the caller has stored its checkpoint."""
+    """A response that asks for tools is complete; they start when the caller has stored its checkpoint.
+
+    `usage` is what the model was paid since the step before: an empty response that was asked for again counts.
+    """
 
     step: int
     checkpoint: bytes
@@ -184,11 +212,12 @@ class HostCall:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The answer, in Markdown, and what the whole turn cost."""
+    """The answer, in Markdown, and what the whole turn cost; `last`: since the last step."""
 
     text: str
     usage: Usage
     model: str
+    last: Usage = Usage()
     steer_ids: tuple[str, ...] = ()
     """What was put before the last model call. What is named neither here nor in a step came too late."""
 

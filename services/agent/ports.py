@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.agent.model import Answer, Call, Result, Scope, Steer, Step, Tool, Turn
+from services.agent.model import About, Answer, Call, Result, Scope, Steer, Step, Tool, Turn
 
 
 class Talk(Protocol):
@@ -33,6 +33,10 @@ class Talk(Protocol):
 
 class Model(Protocol):
     """Who answers."""
+
+    @property
+    def about(self) -> About:
+        """What is known of it."""
 
     def talk(self, turn: Turn) -> Talk:
         """Begin, or go on where the turn's checkpoints end.

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from services.agent import host_tools, metrics
 from services.agent.limits import Budget
-from services.agent.model import Answer, Call, Output, Result, Step, Turn, Usage
+from services.agent.model import About, Answer, Call, Output, Result, Step, Turn, Usage
 from services.agent.ports import Host, Model, Talk, Toolbox, Tools
 from services.chassis.errors import ValorError, WrongState
 
@@ -17,6 +17,11 @@ class RunTurn:
 
     def __init__(self, model: Model, tools: Tools) -> None:
         self._model, self._tools = model, tools
+
+    @property
+    def about(self) -> About:
+        """The model that answers."""
+        return self._model.about
 
     async def run(self, turn: Turn, host: Host) -> Output:
         """The answer. Cancelling ends the model call and the tools at once.
@@ -29,12 +34,12 @@ class RunTurn:
         with _measured():
             talk = self._model.talk(turn)
             toolbox = await self._tools.open(turn.scope)
-            return await _Run(turn, host, talk, toolbox, self._tools).to_the_end()
+            return await _Run(turn, host, talk, toolbox, self._tools, model=self.about.name).to_the_end()
 
 
 class _Run:
-    def __init__(self, turn: Turn, host: Host, talk: Talk, toolbox: Toolbox, tools: Tools) -> None:
-        self._turn, self._host, self._talk, self._tools = turn, host, talk, tools
+    def __init__(self, turn: Turn, host: Host, talk: Talk, toolbox: Toolbox, tools: Tools, *, model: str) -> None:
+        self._turn, self._host, self._talk, self._tools, self._model = turn, host, talk, tools, model
         self._offered = (*host_tools.TOOLS.values(), *toolbox.tools)
         self._names = {tool.name for tool in self._offered}
         self._acting = {tool.name for tool in self._offered if tool.side_effects}
@@ -42,7 +47,8 @@ class _Run:
         if not toolbox.complete:  # what the model remembers of them may well exist
             self._names |= {call.name for answer in talk.answers for call in answer.calls}
         self._budget = Budget(turn.limits)
-        self._usage = sum((answer.usage for answer in talk.answers), Usage())
+        self._reported = sum((answer.usage for answer in talk.answers), Usage())
+        self._last = Usage()
         self._began: float | None = time.perf_counter()
 
     async def to_the_end(self) -> Output:
@@ -55,12 +61,14 @@ class _Run:
             await self._host.store(self._step(answer))
             self._budget.admit(len(self._talk.answers), answer.calls, self._names)
             await self._act(answer.calls)
-        return Output(answer.text, self._usage, answer.model, self._steer_ids)
+        return Output(answer.text, self._reported + self._last, answer.model, self._last, self._steer_ids)
 
     def _step(self, answer: Answer) -> Step:
+        usage, self._last = self._last, Usage()
+        self._reported += usage
         steer_ids, self._steer_ids = self._steer_ids, ()
         acting = any(call.name in self._acting for call in answer.calls)
-        return Step(len(self._talk.answers), self._talk.checkpoint(), answer.usage, steer_ids, acting)
+        return Step(len(self._talk.answers), self._talk.checkpoint(), usage, steer_ids, acting)
 
     async def _ask(self) -> Answer:
         """The next response, to all that was said until now; an empty one is asked for once more."""
@@ -69,9 +77,8 @@ class _Run:
                 self._talk.hear(steer)
                 self._steer_ids += (steer.steer_id,)
             answer = await self._talk.ask(self._offered, self._say)
-            self._usage += answer.usage
-            metrics.TOKENS.labels("input").inc(answer.usage.input_tokens)
-            metrics.TOKENS.labels("output").inc(answer.usage.output_tokens)
+            self._last += answer.usage
+            metrics.count(self._model, answer.usage)
             if not answer.empty:
                 return answer
             self._host.restart()

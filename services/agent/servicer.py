@@ -43,7 +43,8 @@ class AgentServicer(rpc.AgentServiceServicer):
     async def RunTurn(self, request_iterator: Requests, context: Context) -> AsyncIterator[pb.RunTurnResponse]:
         """One attempt at one turn. It ends with the stream: whoever leaves stops the model and the tools."""
         turn = _turn(await anext(request_iterator, pb.RunTurnRequest()))
-        await context.send_initial_metadata(())  # from here on gRPC cannot repeat the call by itself, and pay twice
+        # From here on gRPC cannot repeat the call by itself, and pay twice; and the caller knows that it may be billed.
+        await context.send_initial_metadata((("accepted", "1"),))
         exchange = Exchange()
         running = asyncio.create_task(self._run(turn, exchange))
         reading = asyncio.create_task(_read(request_iterator, exchange))
@@ -57,6 +58,17 @@ class AgentServicer(rpc.AgentServiceServicer):
             running.cancel()
             reading.cancel()
             await asyncio.gather(running, reading, return_exceptions=True)
+
+    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:
+        """The model that answers, and what it costs."""
+        about = self._use_case.about
+        return pb.GetModelResponse(
+            model=about.name,
+            input_price=about.price.input,
+            output_price=about.price.output,
+            price_assumed=about.price.assumed,
+            max_output_tokens=about.max_output_tokens,
+        )
 
     async def _run(self, turn: Turn, exchange: Exchange) -> None:
         exchange.send(await self._use_case.run(turn, exchange))
@@ -120,6 +132,7 @@ def _usage(usage: Usage) -> common.Usage:
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         tool_calls=usage.tool_calls,
+        cost_micros=usage.cost,
     )
 
 
@@ -136,9 +149,8 @@ def _response(event: Event) -> pb.RunTurnResponse:
         case HostCall(step, index, name, arguments):
             call = pb.HostCall(step=step, index=index, name=name, arguments=arguments)
             return pb.RunTurnResponse(host_call=call)
-        case Output(text, usage, model, steer_ids):
-            output = pb.Output(text=text, usage=_usage(usage), model=model, steer_ids=steer_ids)
-            return pb.RunTurnResponse(output=output)
+        case Output():
+            return pb.RunTurnResponse(output=_output(event))
 
 
 def _step(step: Step) -> pb.Step:
@@ -148,4 +160,14 @@ def _step(step: Step) -> pb.Step:
         usage=_usage(step.usage),
         steer_ids=step.steer_ids,
         side_effects=step.side_effects,
+    )
+
+
+def _output(output: Output) -> pb.Output:
+    return pb.Output(
+        text=output.text,
+        usage=_usage(output.usage),
+        model=output.model,
+        steer_ids=output.steer_ids,
+        last_usage=_usage(output.last),
     )

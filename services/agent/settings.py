@@ -6,9 +6,12 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.agent.model import Price
 from services.chassis.settings import ProcessSettings, shared
 
 OFFLINE = "offline"
+
+PRICE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)/(\d{1,6}(?:\.\d{1,6})?)", re.ASCII)
 
 KEYS = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY", "openai-chat": "OPENAI_API_KEY"}
 """The providers whose client is ours, and where their key is read from."""
@@ -24,6 +27,9 @@ class Settings(ProcessSettings):
 
     model_url: str = Field("", validation_alias=shared("VALOR_MODEL_URL"))
     """An own server that speaks the protocol of `model`'s provider, as its SDK takes it (OpenAI's ends in /v1)."""
+
+    model_price: str = Field("", validation_alias=shared("VALOR_MODEL_PRICE"))
+    """US dollars for a million tokens read and written, such as `3/15`; without it, what genai-prices knows."""
 
     anthropic_api_key: SecretStr | None = Field(None, validation_alias=shared("ANTHROPIC_API_KEY"))
 
@@ -65,6 +71,19 @@ class Settings(ProcessSettings):
             raise ValueError(f"{value!r} is neither {OFFLINE} nor provider:model")
         return value
 
+    @property
+    def price(self) -> Price | None:
+        """The price that was set."""
+        match = PRICE.fullmatch(self.model_price)
+        return None if match is None else Price(_micros(match[1]), _micros(match[2]))
+
+    @field_validator("model_price")
+    @classmethod
+    def _payable(cls, value: str) -> str:
+        if value and not PRICE.fullmatch(value):
+            raise ValueError(f"{value!r} is no price such as 3/15, US dollars for a million tokens read and written")
+        return value
+
     @field_validator("model_url")
     @classmethod
     def _address(cls, value: str) -> str:
@@ -79,3 +98,7 @@ class Settings(ProcessSettings):
         if not self.model_url and self.provider in KEYS and self.key is None:
             raise ValueError(f"{KEYS[self.provider]} is not set, and VALOR_MODEL is {self.model}")
         return self
+
+
+def _micros(dollars: str) -> int:
+    return round(float(dollars) * 1e6)

@@ -10,7 +10,7 @@ import uvloop
 
 from services.chassis.app import innermost
 from services.chassis.errors import SettingsError, ValorError
-from services.cli import ask
+from services.cli import ask, dead
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -62,6 +62,38 @@ def status() -> None:
 def pair(code: Annotated[str, typer.Argument(help="The code that a stranger was given.")]) -> None:
     """Let the stranger with this code talk to Valor."""
     _do(lambda: ask.pair(code))
+
+
+letters = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be answered, sent, or read.")
+app.add_typer(letters, name="dead")
+
+Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+Number = Annotated[str, typer.Argument(help="The letter's number, as `valor dead list` shows it.")]
+Numbers = Annotated[list[str], typer.Argument(help="Numbers of letters.")]
+
+
+@letters.command("list")
+def dead_list(*, json: Json = False) -> None:
+    """Every dead letter that nobody dealt with, newest first."""
+    _do(lambda: dead.show_all(json=json))
+
+
+@letters.command("show")
+def dead_show(letter: Number, *, json: Json = False) -> None:
+    """One letter, and what it holds."""
+    _do(lambda: dead.show(letter, json=json))
+
+
+@letters.command("replay")
+def dead_replay(numbers: Numbers) -> None:
+    """Try again: a question is answered, refused parts are sent, an update is taken in; once, however often asked."""
+    _do(lambda: dead.replay(numbers))
+
+
+@letters.command("drop")
+def dead_drop(numbers: Numbers) -> None:
+    """End letters for good."""
+    _do(lambda: dead.drop(numbers))
 
 
 def _do(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

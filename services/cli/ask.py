@@ -17,12 +17,12 @@ from valor.pipeline.v1 import pipeline_pb2, pipeline_pb2_grpc
 
 async def chat() -> None:
     """Chat in the sandbox Telegram."""
-    await converse(_run(), app.stop_signal())
+    await converse(running_house(), app.stop_signal())
 
 
 async def send(text: str) -> None:
     """Say one thing in the sandbox Telegram and print the answer."""
-    async with private_chat(_run()) as private:
+    async with private_chat(running_house()) as private:
         try:
             sys.stdout.writelines(f"{answer}\n" for answer in await private.ask(text))
         except SandboxError as error:
@@ -31,7 +31,7 @@ async def send(text: str) -> None:
 
 async def pair(code: str) -> None:
     """Let a stranger in."""
-    run = _run()
+    run = running_house()
     async with client.connect(run.addresses["people"], run.token) as caller:
         stub = people_pb2_grpc.PeopleServiceStub(caller.channel)
         request = people_pb2.ApprovePairingRequest(code=code)
@@ -42,7 +42,7 @@ async def pair(code: str) -> None:
 
 async def status() -> None:
     """Print health, what waits, and where everything listens."""
-    run = _run()
+    run = running_house()
     async with client.connect(run.addresses["monitor"], run.token) as caller:
         stub = monitor_pb2_grpc.MonitorServiceStub(caller.channel)
         health = await caller.call(stub.GetHealth, monitor_pb2.GetHealthRequest(), timeout=10)
@@ -64,9 +64,10 @@ async def _waiting(run: Run) -> str:
     oldest = f", the oldest for {queue.oldest_waiting_seconds:.1f} s" if queue.waiting else ""
     return (
         f"{queue.waiting} waiting{oldest}; {queue.running} running; {queue.undelivered} undelivered;"
-        f" {queue.dead} dead; {queue.promises} promised\n"
+        f" {queue.dead} dead ({queue.dropped} dropped); {queue.promises} promised\n"
     )
 
 
-def _run() -> Run:
+def running_house() -> Run:
+    """The house of this data folder. Raises SettingsError where nothing runs there."""
     return Run.load(plans.data_folder(os.environ))

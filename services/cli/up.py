@@ -18,6 +18,7 @@ from services.cli.converse import converse
 from services.cli.greeting import greeting
 from services.cli.house import one_process
 from services.cli.plan import Run
+from services.cli.price import assumed
 from services.cli.ready import ready
 from services.cli.supervisor import processes as separate_processes
 
@@ -44,7 +45,7 @@ async def up(*, processes: bool, chat: bool) -> None:
         async with (separate_processes if processes else one_process)(plan):
             plan.run.save(folder)
             await ready(plan.run, stop, lambda who: _say(words, f"Waiting for {' and '.join(who)}; logs: {where}\n"))
-            _say(words, greeting(plan.run, folder, where, chat=chat))
+            _say(words, greeting(plan.run, folder, where, chat=chat) + await assumed(plan.run))
             await _stay(plan.run, stop, chat=chat)
             _say(words, "Stopping.\n")
         (folder / "run.json").unlink(missing_ok=True)

@@ -17,13 +17,14 @@ from services.pipeline.adapters.people import GrpcPeople
 from services.pipeline.adapters.store import SqlStore
 from services.pipeline.dispatch import Dispatcher
 from services.pipeline.follow import Followers
-from services.pipeline.gate import Pace
+from services.pipeline.gate import Pace, Room
 from services.pipeline.keep import Keeper
 from services.pipeline.model import Limits
 from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.respond import Responder
 from services.pipeline.servicer import PipelineServicer, service
 from services.pipeline.settings import Settings
+from services.pipeline.spending import Spending
 from services.pipeline.stage import Stage
 from services.pipeline.submit import Submit
 
@@ -55,15 +56,18 @@ async def _house(
     settings: Settings, database: Database, to_agent: Caller, to_people: Caller
 ) -> AsyncIterator[tuple[Service, Callable[[], Awaitable[None]]]]:
     burst = max(1, int(settings.rate_per_minute))
-    store = SqlStore(database, Pace(settings.rate_per_minute, burst), lease=settings.lease_seconds * LEASE)
+    room = Room(settings.waiting_person, settings.waiting_total)
+    store = SqlStore(database, Pace(settings.rate_per_minute, burst), room=room, lease=settings.lease_seconds * LEASE)
     agent = GrpcAgent(to_agent, settings.scope_key.get_secret_value().encode(), settings.turn_seconds)
     people, renderer, followers = GrpcPeople(to_people), MarkdownRenderer(), Followers(store)
     stage = Stage(followers, store, renderer)
-    orchestrator = Orchestrator(store, agent, stage, Limits(), settings.turn_seconds)
+    spending = Spending(store, agent, settings.limits)
+    orchestrator = Orchestrator(store, agent, stage, spending, limits=Limits(), seconds=settings.turn_seconds)
     responder = Responder(
         store=store,
         people=people,
         orchestrator=orchestrator,
+        spending=spending,
         stage=stage,
         renderer=renderer,
         groups=settings.listed(),

@@ -1,8 +1,11 @@
 """The commands: each name, its line in /help, and its answer."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from services.pipeline.budget import Limit, Scope
+from services.pipeline.budget_words import usage_words
 from services.pipeline.model import ChatType, Message, Queue, Role
 from services.pipeline.ports import Store
 
@@ -29,6 +32,7 @@ COMMANDS = (
     CommandSpec("start", "say hello"),
     CommandSpec("help", "what I can do"),
     CommandSpec("status", "how I am, and what waits"),
+    CommandSpec("usage", "what was used and what remains, today and this month"),
     CommandSpec("stop", "stop what I am doing here, and forget what waits"),
     CommandSpec("steer", "`on`: what you write while I work joins it; `off`: it waits"),
     CommandSpec("remind", "say something later: /remind in 10 minutes stretch your legs"),
@@ -42,12 +46,13 @@ COMMANDS = (
 class Commands:
     """Answers commands."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, limits: Callable[[], Awaitable[tuple[Limit, ...]]]) -> None:
+        self._store, self._limits = store, limits
         self._answers: dict[str, Callable[[Message, Role], Awaitable[str]]] = {
             "start": self._start,
             "help": self._help,
             "status": self._status,
+            "usage": self._usage,
             STOP: self._stop,
             "steer": self._steer,
         }
@@ -69,6 +74,11 @@ class Commands:
     async def _status(self, message: Message, role: Role) -> str:
         shown = status(await self._store.queue())
         return f"{shown}\n\nThis chat has the id `{message.address.chat_id}`." if role is Role.OWNER else shown
+
+    async def _usage(self, message: Message, role: Role) -> str:
+        used = await self._store.used(message)
+        shown = used if role is Role.OWNER else [one for one in used if one[0] is not Scope.TOTAL]
+        return usage_words(shown, await self._limits(), time.time())
 
     async def _stop(self, _message: Message, _role: Role) -> str:
         return stopped(0)  # it had to wait for its turn: what it could have stopped has ended

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from services.chassis import context, logs, tracing
 from services.chassis.errors import LostOwnership, Unavailable
-from services.pipeline.metrics import DEAD, ENDED, OLDEST_WAITING, RUNNING, UNDELIVERED, WAITING
+from services.pipeline.metrics import DEAD, DROPPED, ENDED, OLDEST_WAITING, RUNNING, UNDELIVERED, WAITING
 from services.pipeline.model import Turn
 from services.pipeline.ports import Turns
 
@@ -13,6 +13,9 @@ log = logs.get()
 
 POLL = 1.0
 """Seconds. A wake-up is only a hint: whatever it missed begins within one poll."""
+
+CHOICE = 100
+"""Lanes that are looked at together when there is not room for all of them."""
 
 HAND_OVER = 1.0
 """Seconds that handing over may take at the end; what misses it is found running at the next start."""
@@ -49,10 +52,13 @@ class Dispatcher:
             await self._wake.wait()
             self._wake.clear()
             while self._lanes and (room := self._capacity - len(self._tasks)) > 0:
-                lanes = list(self._lanes)[:room]
+                lanes = list(self._lanes)[: max(room, CHOICE)]
                 for lane in lanes:
                     del self._lanes[lane]
-                await self._begin(lanes, room)
+                begun = await self._begin(lanes, room)
+                if len(begun) == room:  # there may be more in the others
+                    left = (lane for lane in lanes if lane not in begun)
+                    self._lanes = {**dict.fromkeys(left), **self._lanes}
 
     async def beat(self, every: float) -> None:
         """Hold the leases of all runs, and take over what lost its own, until cancelled: for one replica of several."""
@@ -90,19 +96,21 @@ class Dispatcher:
             for task in running:
                 task.cancel()
 
-    async def _begin(self, lanes: list[str] | None, room: int) -> None:
+    async def _begin(self, lanes: list[str] | None, room: int) -> set[str]:
+        """Claim and run; the lanes of what was claimed."""
         async with self._claiming:
             if self._stopping:
-                return
+                return set()
             self._void.clear()  # of the runs that this claim begins, none was revoked before it
             try:
                 claimed = await self._turns.claim(lanes, room)
             except Unavailable as error:
                 log.error("claim_failed", cause=error.message)
-                return
+                return set()
             for turn in claimed:
                 if turn.run not in self._void:
                     self._tasks[turn.run] = asyncio.create_task(self._work(turn), name=f"turn-{turn.run}")
+            return {turn.message.lane for turn in claimed}
 
     async def _work(self, turn: Turn) -> None:
         ids = {"turn_id": str(turn.turn_id), "chat_id": str(turn.message.address.chat_id), "person_id": turn.person_id}
@@ -137,3 +145,4 @@ class Dispatcher:
         RUNNING.set(queue.running)
         UNDELIVERED.set(queue.undelivered)
         DEAD.set(queue.dead)
+        DROPPED.set(queue.dropped)

@@ -31,6 +31,15 @@ UNKNOWN = "Something went wrong on my side and I could not answer this. It is no
 ATTEMPTS = 4
 """Failures of the model before a turn is given up; a killed process does not count."""
 
+ATTEMPTS_AT_LIMITS = 9
+"""The same while the model takes no more questions for now: with growing waits about three minutes."""
+
+WAITING = "My language model takes no more questions for the moment. I will answer as soon as it does; please wait."
+"""What the person is told once, meanwhile."""
+
+NOTABLE = 2.0
+"""Seconds; nobody is told of a shorter wait."""
+
 LONGEST_WAIT = 60.0
 """Seconds between two attempts at most."""
 
@@ -43,6 +52,42 @@ def words(reason: str) -> str:
 def is_of_the_model(error: ValorError) -> bool:
     """The model failed; everything else that is away comes back without the person's doing."""
     return error.reason.startswith("MODEL_")
+
+
+UNPAID = frozenset(
+    {
+        "MODEL_RATE_LIMITED",
+        "MODEL_OVERLOADED",
+        "MODEL_REFUSED_KEY",
+        "MODEL_UNKNOWN",
+        "MODEL_CONTEXT_EXCEEDED",
+        "MODEL_REFUSED_REQUEST",
+        "STEP_LIMIT",
+        "TOOL_LIMIT",
+        "TOOL_LOOP",
+    }
+)
+"""The call was refused, or not made at all. A call that broke off or fell silent may well be billed."""
+
+
+def is_unpaid(error: ValorError) -> bool:
+    """Nobody bills the model call under way."""
+    return error.reason in UNPAID
+
+
+def is_of_limits(error: ValorError) -> bool:
+    """The model would answer, but takes no more for now."""
+    return error.reason == "MODEL_RATE_LIMITED"
+
+
+def is_worth_telling(error: ValorError, attempts: int) -> bool:
+    """The person has to be told that the answer takes longer."""
+    return is_of_limits(error) and wait(error, attempts) >= NOTABLE
+
+
+def attempts(error: ValorError) -> int:
+    """Failures of this kind before a turn is given up."""
+    return ATTEMPTS_AT_LIMITS if is_of_limits(error) else ATTEMPTS
 
 
 def is_passing(error: ValorError) -> bool:

@@ -95,11 +95,23 @@ class Pace:
     per_minute: float
     burst: int
 
+    @property
+    def interval(self) -> float:
+        """Seconds from one message to the next in the long run."""
+        return 60.0 / self.per_minute
+
     def admit(self, arrival: float, now: float) -> tuple[float, float]:
         """When a message of a person may be worked on, and the person's next theoretical arrival time.
 
         `arrival` is what the person's last message left; 0 for the first.
         """
-        interval = 60.0 / self.per_minute
-        following = max(arrival, now) + interval
-        return max(now, following - self.burst * interval), following
+        following = max(arrival, now) + self.interval
+        return max(now, following - self.burst * self.interval), following
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many turns may wait, of one person and of all; what comes then has to be submitted again later."""
+
+    person: int = 2_000
+    total: int = 20_000

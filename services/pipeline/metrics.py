@@ -6,10 +6,13 @@ OLDEST_WAITING = Gauge("pipeline_oldest_waiting_seconds", "Age of the oldest tur
 WAITING = Gauge("pipeline_waiting_turns", "Turns that wait.")
 RUNNING = Gauge("pipeline_running_turns", "Turns that run.")
 UNDELIVERED = Gauge("pipeline_undelivered_parts", "Parts without a receipt.")
-DEAD = Gauge("pipeline_dead_letters", "Turns that were given up.")
+DEAD = Gauge("pipeline_dead_letters", "Turns, parts and updates that were given up and that nobody dealt with.")
+DROPPED = Gauge("pipeline_dropped_letters", "Dead letters that were dropped, ever.")
+LETTERS_ENDED = Counter("pipeline_ended_letters", "Replays and drops that operators asked for.", ["outcome"])
 SUBMITTED = Counter("pipeline_submitted_messages", "Messages submitted, by what became of them.", ["disposition"])
 ENDED = Counter("pipeline_ended_runs", "Runs ended, by outcome.", ["outcome"])
 FAILED = Counter("pipeline_failed_turns", "Turns given up, by reason.", ["reason"])
+BUDGET_REFUSED = Counter("pipeline_refused_calls", "Model calls that no budget was left for.", ["scope", "window"])
 ANSWER_SECONDS = Histogram(
     "pipeline_answer_seconds",
     "From accepting a message to its written answer.",

@@ -1,6 +1,6 @@
 """The words of a conversation: message, turn, part. No I/O."""
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 from services.pipeline.promises import Promise
@@ -37,13 +37,13 @@ class State(StrEnum):
 LEGAL: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.RUNNING, State.FAILED}),
     State.RUNNING: frozenset({State.WAITING}),
-    State.ANSWERING: frozenset({State.RUNNING, State.WAITING}),
+    State.ANSWERING: frozenset({State.RUNNING, State.WAITING, State.FAILED}),
     State.DONE: frozenset({State.ANSWERING}),
     State.FAILED: frozenset({State.RUNNING, State.ANSWERING}),
     State.CANCELLED: frozenset({State.WAITING, State.RUNNING}),
 }
-"""From which states a state may be entered: running → waiting hands over, failed → waiting replays,
-waiting → answering has joined a running turn that answers both."""
+"""From which states a state may be entered: running → waiting hands over; failed → waiting replays the turn, failed →
+answering what of its answer was refused; waiting → answering has joined a running turn that answers both."""
 
 
 class PartKind(StrEnum):
@@ -54,6 +54,14 @@ class PartKind(StrEnum):
     NOTICE = "notice"
     PREVIEW = "preview"
     REACTION = "reaction"
+
+
+class LetterKind(StrEnum):
+    """What was given up: a question, parts of an answer, an update of a channel."""
+
+    TURN = "turn"
+    PARTS = "parts"
+    UPDATE = "update"
 
 
 class Disposition(StrEnum):
@@ -144,7 +152,12 @@ class Message:
 
 def lane(account: Account, address: Address) -> str:
     """The lane of an address."""
-    return f"{account.channel}:{account.account_id}:{address.chat_id}:{address.topic_id}"
+    return f"{chat_key(account, address.chat_id)}:{address.topic_id}"
+
+
+def chat_key(account: Account, chat_id: int) -> str:
+    """The name of a chat with all of its topics."""
+    return f"{account.channel}:{account.account_id}:{chat_id}"
 
 
 def run(turn_id: int, fence: int) -> str:
@@ -160,6 +173,14 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     tool_calls: int = 0
+    cost: int = 0
+    """Millionths of a US dollar."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(one + another for one, another in zip(astuple(self), astuple(other), strict=True)))
+
+
+NO_USAGE = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +307,10 @@ class TurnView:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A turn that was given up."""
+    """Something that was given up. An update has no turn: 0."""
 
     letter_id: int
+    kind: LetterKind
     turn_id: int
     account: Account
     address: Address
@@ -296,6 +318,16 @@ class DeadLetter:
     reason: str
     cause: str
     create_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLetter:
+    """A dead letter with what it holds: the question, the parts that were refused, or the update."""
+
+    letter: DeadLetter
+    content: str
+    submission: bytes | None = None
+    """The update as its channel would submit it, where it could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +341,7 @@ class Queue:
     dead: int = 0
     promises: int = 0
     """Those that wait for their time or for another promise."""
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

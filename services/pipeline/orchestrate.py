@@ -8,11 +8,12 @@ from dataclasses import replace
 from services.chassis import logs
 from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
-from services.pipeline.model import Limits, Question, Role, Said, Turn
+from services.pipeline.model import Draft, Limits, Question, Role, Said, Turn
 from services.pipeline.plan import Planner
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
+from services.pipeline.spending import Purse, Spending
 from services.pipeline.stage import Stage
-from services.pipeline.steer import Steering
+from services.pipeline.steer import Feed, Steering
 
 log = logs.get()
 
@@ -34,8 +35,10 @@ REACTIONS = frozenset(
 class Orchestrator:
     """Takes a turn to its answer, however often the agent has to be asked."""
 
-    def __init__(self, store: Store, agent: Agent, stage: Stage, limits: Limits, seconds: float) -> None:
-        self._store, self._agent, self._stage = store, agent, stage
+    def __init__(
+        self, store: Store, agent: Agent, stage: Stage, spending: Spending, *, limits: Limits, seconds: float
+    ) -> None:
+        self._store, self._agent, self._stage, self._spending = store, agent, stage, spending
         self._steering, self._limits, self._seconds = Steering(store), limits, seconds
         self._planner = Planner(store)
         self._pause: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -49,6 +52,7 @@ class Orchestrator:
 
         Raises:
             ValorError: The turn cannot be answered; the reason says why.
+            Spent: There is no budget left for it.
             LostOwnership: The turn is not ours any more.
         """
         try:
@@ -76,34 +80,44 @@ class Orchestrator:
             await self._pause(AWAY[min(away, len(AWAY) - 1)])
             return away + 1
         attempts = await self._store.note_failure(turn)
-        if attempts >= failures.ATTEMPTS:
+        if attempts >= failures.attempts(error):
             raise error
+        if failures.is_worth_telling(error, attempts):
+            await self._store.tell(turn, Draft(failures.WAITING))
         log.warning("model_failed", reason=error.reason, attempts=attempts)
         await self._pause(failures.wait(error, attempts))
         return 0
 
     async def _attempt(self, turn: Turn, text: str, *, resumed: bool) -> Output:
-        said, steer_ids = "", tuple[str, ...]()
         question = await self._question(turn, text, resumed=resumed)
+        purse = await self._spending.open(turn, question)
         async with self._agent.run(question) as run, self._steering.feed(turn, run) as feed:
             if resumed:  # what an earlier attempt was told and did not keep
                 feed.wake.set()
-            async for event in run:
-                match event:
-                    case Text():
-                        said = event.text if event.restart else said + event.text
-                        self._stage.say(turn, said)
-                    case Step():
-                        await self._store.add_checkpoint(turn, event.checkpoint)
-                        steer_ids += event.checkpoint.steer_ids
-                        await feed.send()
-                        await run.acknowledge(event.checkpoint.step)
-                    case HostCall():
-                        await self._serve(turn, run, event)
-                    case Output() if event.text.strip():
-                        return replace(event, steer_ids=steer_ids + event.steer_ids)
-                    case Output():
-                        raise WrongState("The answer is empty.", reason="MODEL_EMPTY")
+            try:
+                return await self._follow(turn, run, purse, feed)
+            except ValorError as error:
+                await purse.fail(error, run)
+                raise
+
+    async def _follow(self, turn: Turn, run: Run, purse: Purse, feed: Feed) -> Output:
+        said, steer_ids = "", tuple[str, ...]()
+        async for event in run:
+            match event:
+                case Text():
+                    said = event.text if event.restart else said + event.text
+                    self._stage.say(turn, said)
+                case Step():
+                    await purse.keep(event.checkpoint)
+                    steer_ids += event.checkpoint.steer_ids
+                    await feed.send()
+                    await run.acknowledge(event.checkpoint.step)
+                case HostCall():
+                    await self._serve(turn, run, event)
+                case Output() if event.text.strip():
+                    return replace(event, steer_ids=steer_ids + event.steer_ids)
+                case Output():
+                    raise WrongState("The answer is empty.", reason="MODEL_EMPTY")
         raise Unavailable("The agent ended without an answer.", reason="AGENT_ENDED")
 
     async def _question(self, turn: Turn, text: str, *, resumed: bool) -> Question:

@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from services.pipeline.budget import Amount, Need, Price, Refusal, Scope, Window
 from services.pipeline.model import (
+    NO_USAGE,
     Account,
     Address,
     Checkpoint,
@@ -13,6 +15,7 @@ from services.pipeline.model import (
     Disposition,
     Draft,
     Message,
+    OpenLetter,
     Part,
     Preview,
     Question,
@@ -27,6 +30,9 @@ from services.pipeline.model import (
     Usage,
 )
 from services.pipeline.promises import Promise, PromiseState, Wish
+
+Used = tuple[Scope, Window, Amount]
+"""What the owner of a budget used in a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,10 @@ class Turns(Leases, Protocol):
     """The life of turns. Writes of a runner show its fence and raise LostOwnership where that is outdated."""
 
     async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
-        """Begin the oldest claimable turns, one a lane at most; of the given lanes, or of all."""
+        """Begin claimable turns, one a lane at most; of the given lanes, or of all.
+
+        Where there are more than `limit`, chats share fairly: who was served longest ago comes first.
+        """
 
     async def release(self, turn: Turn) -> None:
         """Hand the turn over: it waits again, checkpoints kept."""
@@ -116,8 +125,11 @@ class Turns(Leases, Protocol):
     async def forget(self, turn: Turn) -> None:
         """The turn's message was not for us: message and turn are gone."""
 
-    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
-        """Keep what a model step added; keeping it again changes nothing."""
+    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint, need: Need | None = None) -> Refusal | None:
+        """Keep what a model step added, settle its cost, and reserve that of the next call; or why that may not be.
+
+        Keeping a step again changes nothing.
+        """
 
     async def checkpoints(self, turn: Turn) -> tuple[Checkpoint, ...]:
         """What earlier attempts acknowledged, in order."""
@@ -125,8 +137,16 @@ class Turns(Leases, Protocol):
     async def note_failure(self, turn: Turn) -> int:
         """Count a failure of the model; the count."""
 
-    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage, steer_ids: Sequence[str] = ()) -> bool:
-        """Write the answer's parts and end the run, and that of what joined; the lane's next turn may begin.
+    async def finish(
+        self,
+        turn: Turn,
+        drafts: Sequence[Draft],
+        usage: Usage,
+        *,
+        last: Usage = NO_USAGE,
+        steer_ids: Sequence[str] = (),
+    ) -> bool:
+        """Write the answer's parts, settle the `last` call, end the run and that of what joined.
 
         False: the question was changed and the run never heard of it; nothing is written, the turn waits again.
         """
@@ -143,11 +163,45 @@ class Turns(Leases, Protocol):
     async def queue(self) -> Queue:
         """How much waits."""
 
+    async def replay(self, turn_id: int) -> TurnView:
+        """Let a failed turn wait again. Raises NotFound, WrongState."""
+
+
+class Letters(Protocol):
+    """What was given up, until somebody deals with it; ended letters raise WrongState where they ended otherwise."""
+
     async def dead_letters(self, before: int, limit: int) -> list[DeadLetter]:
         """Dead letters below an id, newest first."""
 
-    async def replay(self, turn_id: int) -> TurnView:
-        """Let a failed turn wait again. Raises NotFound, WrongState."""
+    async def open_letter(self, letter_id: int) -> OpenLetter | None:
+        """A letter that nobody dealt with, and what it holds."""
+
+    async def replay_letter(self, letter_id: int, turn_id: int | None = None) -> int | None:
+        """Let a turn wait, or parts be sent, again; an update was submitted. The turn's id. A repeat changes nothing.
+
+        Raises:
+            NotFound: There never was such a letter.
+            WrongState: It was dropped.
+        """
+
+    async def drop_letter(self, letter_id: int) -> None:
+        """End a letter for good. A repeat changes nothing. Raises NotFound, WrongState (it was replayed)."""
+
+    async def bury_update(self, account: Account, content: str, cause: str, submission: bytes | None) -> None:
+        """Keep an update that a channel cannot hand over; the same update is one letter, whatever became of it."""
+
+
+class Budgets(Protocol):
+    """What model calls cost: reserved before, settled after. A call whose end nobody saw costs what was reserved."""
+
+    async def reserve(self, turn: Turn, need: Need) -> Refusal | None:
+        """Reserve for the first call of an attempt, or say why it may not begin."""
+
+    async def give_back(self, turn: Turn) -> None:
+        """The call that was reserved for was never made."""
+
+    async def used(self, message: Message) -> list[Used]:
+        """What the writer of a message, its chat, and everybody used today and this month."""
 
 
 class History(Protocol):
@@ -171,6 +225,9 @@ class Parts(Protocol):
 
     async def add_preview(self, turn: Turn, draft: Draft) -> None:
         """A message that shows the beginning of an answer; a turn has one at most."""
+
+    async def tell(self, turn: Turn, words: Draft) -> None:
+        """Say a word while the turn goes on; once a turn, and once a minute to a person."""
 
     async def preview_id(self, turn: Turn) -> int:
         """The message that shows the preview; 0 where there is none (yet)."""
@@ -251,7 +308,7 @@ class Promises(Protocol):
         """How many promises wait, and for how many seconds the oldest one is due that could run."""
 
 
-class Store(Messages, Turns, History, Parts, Steers, Promises, Protocol):
+class Store(Messages, Turns, Letters, Budgets, History, Parts, Steers, Promises, Protocol):
     """Everything the pipeline keeps."""
 
 
@@ -296,6 +353,8 @@ class Output:
 
     text: str
     usage: Usage
+    last: Usage = NO_USAGE
+    """What was used since the last step."""
     steer_ids: tuple[str, ...] = ()
     """What joined the turn and is answered with it."""
 
@@ -308,6 +367,9 @@ class Run(Protocol):
 
     def __aiter__(self) -> AsyncIterator[AgentEvent]:
         """What happens. Raises ValorError where the attempt fails."""
+
+    async def accepted(self) -> bool:
+        """The agent has taken the attempt, so that the model may have been asked; for an attempt that has failed."""
 
     async def acknowledge(self, step: int) -> None:
         """The step is kept: its tools may start."""
@@ -324,6 +386,9 @@ class Agent(Protocol):
 
     def run(self, question: Question) -> AbstractAsyncContextManager[Run]:
         """Begin an attempt; leaving the block cancels what still runs."""
+
+    async def price(self) -> Price:
+        """What the model costs. Raises Unavailable, TimedOut."""
 
 
 class Audience(Protocol):

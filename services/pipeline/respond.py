@@ -7,6 +7,7 @@ from dataclasses import replace
 from services.chassis import logs
 from services.chassis.errors import Denied, LostOwnership, TimedOut, Unavailable, ValorError
 from services.pipeline import failures, gate, promises, router
+from services.pipeline.budget_words import spent_words
 from services.pipeline.commands import PAIRING, Commands
 from services.pipeline.gate import Verdict
 from services.pipeline.metrics import ANSWER_SECONDS, ENDED, FAILED
@@ -15,6 +16,7 @@ from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.plan import Planner
 from services.pipeline.ports import Output, People, Renderer, Store
 from services.pipeline.promises import Kind, Promise
+from services.pipeline.spending import Spending, Spent
 from services.pipeline.split import split
 from services.pipeline.stage import Stage
 
@@ -39,13 +41,14 @@ class Responder:
         store: Store,
         people: People,
         orchestrator: Orchestrator,
+        spending: Spending,
         stage: Stage,
         renderer: Renderer,
         groups: frozenset[int],
     ) -> None:
         self._store, self._people, self._orchestrator = store, people, orchestrator
         self._stage, self._renderer, self._groups = stage, renderer, groups
-        self._commands, self._planner = Commands(store), Planner(store)
+        self._commands, self._planner = Commands(store, spending.limits), Planner(store)
 
     async def run(self, turn: Turn) -> None:
         """Bring the turn to its end.
@@ -76,8 +79,14 @@ class Responder:
         except ValorError as error:
             await self._give_up(turn, error.reason, str(error))
             return
+        except Spent as spent:
+            log.info("budget_spent", cause=str(spent))
+            answer = Output(spent_words(spent.standing, time.time()), await self._used(turn))
         if answer is not None:
             await self._finish(turn, answer)
+
+    async def _used(self, turn: Turn) -> Usage:
+        return sum((checkpoint.usage for checkpoint in await self._store.checkpoints(turn)), Usage())
 
     async def _admit(self, turn: Turn) -> Answer | None:
         """Who wrote this was not known when it came: wait until it is, and decide then. None: it was not for us."""
@@ -109,7 +118,7 @@ class Responder:
         output = answer if isinstance(answer, Output) else Output("", Usage())
         drafts = self._renderer.render(answer.text) if isinstance(answer, Output) else answer
         self._stage.close(turn)
-        if not await self._store.finish(turn, drafts, output.usage, output.steer_ids):
+        if not await self._store.finish(turn, drafts, output.usage, last=output.last, steer_ids=output.steer_ids):
             ENDED.labels("reworded").inc()
             return
         ENDED.labels("answered").inc()

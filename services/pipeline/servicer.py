@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.chassis.errors import InvalidArgument, NotFound
 from services.chassis.server import Service
 from services.pipeline.follow import Due, Event, Followers
-from services.pipeline.metrics import DELIVERED
+from services.pipeline.metrics import DELIVERED, LETTERS_ENDED
 from services.pipeline.model import (
     Account,
     Address,
@@ -26,6 +26,7 @@ from services.pipeline.model import (
     TurnView,
 )
 from services.pipeline.ports import Store
+from services.pipeline.replay import Replay
 from services.pipeline.submit import Submit
 from valor.common.v1 import common_pb2 as common
 from valor.pipeline.v1 import pipeline_pb2 as pb
@@ -53,6 +54,7 @@ class PipelineServicer(rpc.PipelineServiceServicer):
 
     def __init__(self, submit: Submit, store: Store, followers: Followers) -> None:
         self._submit, self._store, self._followers = submit, store, followers
+        self._replay = Replay(store, submit, lambda data: _message(pb.SubmitMessageRequest.FromString(data)))
 
     async def SubmitMessage(self, request: pb.SubmitMessageRequest, context: Context) -> pb.SubmitMessageResponse:
         """Take a message in."""
@@ -104,6 +106,7 @@ class PipelineServicer(rpc.PipelineServiceServicer):
             oldest_waiting_seconds=queue.oldest_waiting,
             dead=queue.dead,
             promises=queue.promises,
+            dropped=queue.dropped,
         )
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:
@@ -115,6 +118,34 @@ class PipelineServicer(rpc.PipelineServiceServicer):
         letters = await self._store.dead_letters(before, size)
         more = str(letters[-1].letter_id) if len(letters) == size else ""
         return pb.ListDeadLettersResponse(dead_letters=[_letter(letter) for letter in letters], next_page_token=more)
+
+    async def GetDeadLetter(self, request: pb.GetDeadLetterRequest, context: Context) -> pb.GetDeadLetterResponse:
+        """One letter, and what it holds."""
+        letter_id = _number(request.letter_id, "letter_id")
+        found = await self._store.open_letter(letter_id)
+        if found is None:
+            raise NotFound(f"There is no dead letter {letter_id}, or not any more.", reason="LETTER_NOT_FOUND")
+        return pb.GetDeadLetterResponse(dead_letter=_letter(found.letter), content=found.content)
+
+    async def ReplayDeadLetter(
+        self, request: pb.ReplayDeadLetterRequest, context: Context
+    ) -> pb.ReplayDeadLetterResponse:
+        """Try again what a letter holds."""
+        turn_id = await self._replay(_number(request.letter_id, "letter_id"))
+        LETTERS_ENDED.labels("replayed").inc()
+        return pb.ReplayDeadLetterResponse(turn_id=str(turn_id or ""))
+
+    async def DropDeadLetter(self, request: pb.DropDeadLetterRequest, context: Context) -> pb.DropDeadLetterResponse:
+        """End a letter for good."""
+        await self._store.drop_letter(_number(request.letter_id, "letter_id"))
+        LETTERS_ENDED.labels("dropped").inc()
+        return pb.DropDeadLetterResponse()
+
+    async def ReportPoison(self, request: pb.ReportPoisonRequest, context: Context) -> pb.ReportPoisonResponse:
+        """A channel has parked an update."""
+        submission = request.submission.SerializeToString() if request.HasField("submission") else None
+        await self._store.bury_update(_account(request.account), request.content, request.cause, submission)
+        return pb.ReportPoisonResponse()
 
     async def ReplayTurn(self, request: pb.ReplayTurnRequest, context: Context) -> pb.ReplayTurnResponse:
         """Run a dead turn again."""
@@ -210,6 +241,7 @@ def _turn(view: TurnView) -> pb.Turn:
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
             tool_calls=usage.tool_calls,
+            cost_micros=usage.cost,
         ),
         accept_time=_time(view.accept_time),
         start_time=_time(view.start_time),
@@ -223,7 +255,9 @@ def _turn(view: TurnView) -> pb.Turn:
 def _letter(letter: DeadLetter) -> pb.DeadLetter:
     account, address = letter.account, letter.address
     return pb.DeadLetter(
-        turn_id=str(letter.turn_id),
+        letter_id=str(letter.letter_id),
+        kind=pb.DeadLetterKind.Value(f"DEAD_LETTER_KIND_{letter.kind.name}"),
+        turn_id=str(letter.turn_id or ""),
         account=common.Account(channel=account.channel, account_id=account.account_id, username=account.username),
         address=common.Address(chat_id=address.chat_id, topic_id=address.topic_id),
         message_id=letter.message_id,

@@ -21,6 +21,7 @@ class Submit:
         Raises:
             InvalidArgument: It can never be taken.
             Unavailable: It could not be kept; submit it again.
+            Exhausted: Too much waits; submit it again after the time that it says.
         """
         outcome = await self._take(_checked(message))
         SUBMITTED.labels(outcome[0].value).inc()

@@ -9,7 +9,7 @@ from services.chassis.client import Caller
 from services.chassis.database import Database
 from services.chassis.errors import LostOwnership
 from services.chassis.health import Health
-from services.telegram import migrations
+from services.telegram import migrations, report
 from services.telegram.adapters.account import Account, connected
 from services.telegram.adapters.intake import Intake
 from services.telegram.adapters.lease import SqlLease
@@ -108,8 +108,9 @@ async def _serve(
     intake.open(receiver, stopper)
     try:
         async with asyncio.TaskGroup() as tasks:
+            reporting = report.run(pipeline, store)
             works = receiver.run(), _announce(receiver, online), inbox.watch(), account.watch(), account.client.lost()
-            reading = [tasks.create_task(work) for work in works]
+            reading = [tasks.create_task(work) for work in (*works, reporting)]
             sending = tasks.create_task(deliverer.run())
             await stop.wait()
             sending.cancel()

@@ -17,7 +17,7 @@ from services.telegram.ports import Pipeline, Store
 log = logs.get()
 
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
-"""Seconds between attempts while the pipeline is away; the last one for ever."""
+"""Seconds between attempts while the pipeline is away; the last one for ever. It may say itself when to come again."""
 
 Key = tuple[int, int]
 Content = tuple[str, tuple[Entity, ...]]
@@ -132,7 +132,7 @@ class Inbox:
             await self._bury(message, repr(error))
 
     async def _bury(self, message: Incoming, reason: str) -> None:
-        poison = Poison(json.dumps(dataclasses.asdict(message)), reason)
+        poison = Poison(json.dumps(dataclasses.asdict(message)), reason, message)
         await _persist(lambda: self._store.bury(poison))
 
     def _is_kept(self, message: Incoming) -> bool:
@@ -170,6 +170,7 @@ async def _persist(call: Callable[[], Awaitable[None]]) -> None:
             raise
         except ValorError as error:
             log.warning("pipeline_away", reason=error.reason, attempt=attempt)
-            await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            pause = PAUSES[min(attempt, len(PAUSES) - 1)]
+            await asyncio.sleep(pause if error.retry_after is None else error.retry_after)
         else:
             break

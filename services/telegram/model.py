@@ -82,6 +82,8 @@ class Poison:
 
     raw: str
     reason: str
+    message: Incoming | None = None
+    """What it says, where it could be read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,12 @@ class Store(Protocol):
     async def bury(self, poison: Poison) -> None:
         """Keep a message that can never be handed over."""
 
+    async def unreported(self) -> list[tuple[int, Poison]]:
+        """What was buried and the pipeline has not heard of, by number; the oldest first."""
+
+    async def reported(self, number: int) -> None:
+        """The pipeline has heard of it."""
+
     async def waits(self) -> dict[tuple[str, int], float]:
         """Flood waits that are not over: (method, chat) → epoch seconds."""
 
@@ -87,6 +93,9 @@ class Pipeline(Protocol):
 
     async def stop(self, chat_id: int, topic_id: int, turn_id: str) -> None:
         """A person stopped an answer that was being streamed."""
+
+    async def report(self, poison: Poison) -> None:
+        """Tell of something that can never be handed over; a repeat is the same."""
 
     def follow(self) -> AsyncIterator[Part | Draft | Typing]:
         """What is to be sent."""

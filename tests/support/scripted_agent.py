@@ -32,6 +32,9 @@ class Act:
     ending: str = ""
     """How it ended: "answered", "failed" or "cancelled"; empty while it runs."""
     acknowledged: list[int] = field(default_factory=list)
+    tokens: int = 0
+    """What each model step reads, and pays in millionths of a dollar."""
+    cost: int = 0
     steers: list[pb.Steer] = field(default_factory=list)
     """What it was told meanwhile."""
     took: list[str] = field(default_factory=list)
@@ -60,7 +63,8 @@ class Act:
 
     async def offer(self, number: int, checkpoint: bytes = b"", **fields: Any) -> None:
         """Finish a model step, and do not wait."""
-        step = pb.Step(step=number, checkpoint=checkpoint, usage=common.Usage(requests=number), **fields)
+        usage = common.Usage(requests=number, input_tokens=self.tokens, cost_micros=self.cost)
+        step = pb.Step(step=number, checkpoint=checkpoint, usage=usage, **fields)
         await self.context.write(pb.RunTurnResponse(step=step))
 
     async def tool(self, step: int, index: int, name: str) -> None:
@@ -115,6 +119,9 @@ class ScriptedAgent(rpc.AgentServiceServicer):
     def __init__(self) -> None:
         self.script: Script = echo
         self.acts: list[Act] = []
+        self.model = pb.GetModelResponse(model="scripted")
+        self.tokens = self.cost = 0
+        """What a model call of the attempts that begin now reads and costs."""
         self._scripts: dict[str, list[Script]] = defaultdict(list)
 
     def on(self, question: str, *scripts: Script) -> None:
@@ -129,9 +136,10 @@ class ScriptedAgent(rpc.AgentServiceServicer):
 
     async def RunTurn(self, request_iterator: Requests, context: Any) -> AsyncIterator[pb.RunTurnResponse]:  # noqa: N802
         requests = aiter(request_iterator)
-        act = Act((await anext(requests)).start, requests, context)
+        act = Act((await anext(requests)).start, requests, context, tokens=self.tokens, cost=self.cost)
         self.acts.append(act)
         try:
+            await context.send_initial_metadata((("accepted", "1"),))
             text = await self._next_script(act.question)(act)
             act.ending = "answered"
         except asyncio.CancelledError:
@@ -143,8 +151,12 @@ class ScriptedAgent(rpc.AgentServiceServicer):
         finally:
             act.end = time.monotonic()
         if text is not None:
+            last = common.Usage(requests=1, input_tokens=act.tokens, cost_micros=act.cost)
             usage = common.Usage(requests=1, output_tokens=3)
-            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=usage, steer_ids=act.took))
+            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=usage, last_usage=last, steer_ids=act.took))
+
+    async def GetModel(self, _request: pb.GetModelRequest, _context: Any) -> pb.GetModelResponse:  # noqa: N802
+        return self.model
 
     def _next_script(self, question: str) -> Script:
         scripts = self._scripts[question]

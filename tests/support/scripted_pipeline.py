@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from services.chassis import server
-from services.chassis.errors import InvalidArgument, LostOwnership, Unavailable
+from services.chassis.errors import Exhausted, InvalidArgument, LostOwnership, Unavailable
 from services.chassis.health import Health
 from services.chassis.settings import ProcessSettings
 from tests.support.process import TOKEN
@@ -31,11 +31,15 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
         self.deleted: set[Key] = set()
         self.records: dict[str, list[pb.RecordDeliveryRequest]] = defaultdict(list)
         """The outcomes of a part, repeats included."""
+        self.poison: list[pb.ReportPoisonRequest] = []
+        """Updates that were reported, repeats included."""
         self.stopped: list[str] = []
         """Turns that people stopped."""
         self.calls: Counter[str] = Counter()
         self.away = False
         """Every call is refused with UNAVAILABLE."""
+        self.full, self.pause = 0, 0.05
+        """So many submissions are refused for now, and come again after `pause` seconds."""
         self.go = asyncio.Event()
         """Cleared: calls wait."""
         self.go.set()
@@ -135,6 +139,9 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
             raise Unavailable("The pipeline is away.")
         if self.refuse(request):
             raise InvalidArgument("The pipeline does not like it.")
+        if self.full and name == "SubmitMessage":
+            self.full -= 1
+            raise Exhausted("Too much waits.", retry_after=self.pause)
 
     async def SubmitMessage(self, request: pb.SubmitMessageRequest, _: Any) -> pb.SubmitMessageResponse:  # noqa: N802
         await self._answer("SubmitMessage", request)
@@ -171,6 +178,11 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
         self._parts.pop(request.part_id, None)
         self._wake()
         return pb.RecordDeliveryResponse()
+
+    async def ReportPoison(self, request: pb.ReportPoisonRequest, _: Any) -> pb.ReportPoisonResponse:  # noqa: N802
+        await self._answer("ReportPoison", request)
+        self.poison.append(request)
+        return pb.ReportPoisonResponse()
 
     async def Follow(self, _request: pb.FollowRequest, _: Any) -> AsyncIterator[pb.FollowResponse]:  # noqa: N802
         self.calls["Follow"] += 1

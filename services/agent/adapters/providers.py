@@ -11,7 +11,7 @@ from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings
 
 from services.agent import prompt
-from services.agent.adapters import http, offline
+from services.agent.adapters import http, offline, prices
 from services.agent.adapters.talk import PydanticModel
 from services.agent.settings import KEYS, OFFLINE, Settings
 from services.chassis.errors import SettingsError
@@ -30,6 +30,7 @@ async def open_model(settings: Settings) -> AsyncIterator[PydanticModel]:
             persona=prompt.persona(settings.persona),
             settings=_model_settings(settings),
             answer_timeout=settings.answer_timeout,
+            prices=prices.price_list(settings),
         )
 
 

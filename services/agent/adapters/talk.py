@@ -34,7 +34,8 @@ from pydantic_ai.tools import ToolDefinition
 
 from services.agent import prompt
 from services.agent.adapters.failures import translated
-from services.agent.model import Answer, Call, Result, Steer, Tool, Turn, Usage
+from services.agent.adapters.prices import PriceList
+from services.agent.model import About, Answer, Call, Result, Steer, Tool, Turn, Usage
 from services.chassis.errors import InvalidArgument
 
 
@@ -47,6 +48,12 @@ class PydanticModel:
     settings: ModelSettings
     answer_timeout: float
     """Seconds that one response may take."""
+    prices: PriceList
+
+    @property
+    def about(self) -> About:
+        """What is known of the model."""
+        return About(self.prices.model, self.prices.price, self.settings.get("max_tokens", 0))
 
     def talk(self, turn: Turn) -> "PydanticTalk":
         """Begin, or go on where the checkpoints end."""
@@ -70,14 +77,14 @@ class PydanticTalk:
         """Take up a step of an earlier attempt."""
         self._messages += messages
         self._stored = len(self._messages)
-        self.answers += [_answer(message) for message in messages if isinstance(message, ModelResponse)]
+        self.answers += [self._answer(message) for message in messages if isinstance(message, ModelResponse)]
 
     async def ask(self, tools: Sequence[Tool], say: Callable[[str], None]) -> Answer:
         """The model's next response."""
         with translated():
             async with asyncio.timeout(self._model.answer_timeout):
                 response = await self._request(_parameters(tuple(tools), self._instructions), say)
-        answer = _answer(response)
+        answer = self._answer(response)
         if not answer.empty:
             self._messages.append(response)
             self.answers.append(answer)
@@ -125,6 +132,15 @@ class PydanticTalk:
         added, self._stored = self._messages[self._stored :], len(self._messages)
         return ModelMessagesTypeAdapter.dump_json(added)
 
+    def _answer(self, response: ModelResponse) -> Answer:
+        calls = tuple(
+            Call(index, call.tool_name, call.args if isinstance(call.args, str) else call.args_as_json_str())
+            for index, call in enumerate(response.tool_calls)
+        )
+        spent = response.usage
+        usage = Usage(1, spent.input_tokens, spent.output_tokens, len(calls), self._model.prices.cost(spent))
+        return Answer(response.text or "", calls, usage, response.model_name or "")
+
 
 def _opening(turn: Turn) -> list[ModelMessage]:
     messages: list[ModelMessage] = [
@@ -161,12 +177,3 @@ def _text(event: ModelResponseStreamEvent) -> str:
             return text
         case _:
             return ""
-
-
-def _answer(response: ModelResponse) -> Answer:
-    calls = tuple(
-        Call(index, call.tool_name, call.args if isinstance(call.args, str) else call.args_as_json_str())
-        for index, call in enumerate(response.tool_calls)
-    )
-    usage = Usage(1, response.usage.input_tokens, response.usage.output_tokens, len(calls))
-    return Answer(response.text or "", calls, usage, response.model_name or "")

@@ -9,9 +9,11 @@ from typing import Any
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.chassis import logs
 from services.chassis.client import Caller, translated
-from services.chassis.errors import Unavailable
+from services.chassis.errors import Internal, Unavailable
 from services.chassis.signing import sign
+from services.pipeline.budget import Price
 from services.pipeline.model import Checkpoint, Question, Said, Steer, Turn, Usage
 from services.pipeline.ports import AgentEvent, HostCall, Output, Step, Text
 from services.pipeline.promises import Promise
@@ -19,13 +21,31 @@ from valor.agent.v1 import agent_pb2 as pb
 from valor.agent.v1 import agent_pb2_grpc as rpc
 from valor.common.v1 import common_pb2 as common
 
+log = logs.get()
+
+REMEMBER = 60.0
+"""Seconds that a price is good for: the agent may be another one then."""
+PATIENCE = 2.0
+
 
 class GrpcAgent:
     """`ports.Agent` over gRPC. `seconds`: how long a scope holds, unless the turn sets a limit itself."""
 
     def __init__(self, caller: Caller, scope_key: bytes, seconds: float) -> None:
         self._caller, self._key, self._seconds = caller, scope_key, seconds
+        self._price, self._price_until, self._clock = Price(), 0.0, time.monotonic
         self._stub = rpc.AgentServiceStub(caller.channel)
+
+    async def price(self) -> Price:
+        """What the model costs; asked for again every minute. An agent that does not know this call has no price."""
+        if self._clock() >= self._price_until:
+            try:
+                found = await self._caller.call(self._stub.GetModel, pb.GetModelRequest(), timeout=PATIENCE)
+                self._price = Price(found.input_price, found.output_price, found.max_output_tokens)
+            except Internal as error:
+                log.warning("model_unknown", cause=error.message)
+            self._price_until = self._clock() + REMEMBER
+        return self._price
 
     @asynccontextmanager
     async def run(self, question: Question) -> "AsyncIterator[GrpcRun]":
@@ -34,7 +54,7 @@ class GrpcAgent:
         call = self._stub.RunTurn(timeout=seconds, metadata=self._caller.metadata())
         run = GrpcRun(call)
         try:
-            await run.write(pb.RunTurnRequest(start=self._start(question)))
+            await run.begin(self._start(question))
             yield run
         finally:
             call.cancel()
@@ -75,15 +95,29 @@ class GrpcRun:
 
     def __init__(self, call: Any) -> None:
         self._call = call
+        self._broken: Unavailable | None = None
         self._writing = asyncio.Lock()  # gRPC takes one message at a time
+
+    async def begin(self, start: pb.Start) -> None:
+        """Hand the attempt over; where that fails, reading tells so."""
+        try:
+            await self.write(pb.RunTurnRequest(start=start))
+        except Unavailable as error:
+            self._broken = error
 
     async def __aiter__(self) -> AsyncIterator[AgentEvent]:
         """What happens, until the stream ends."""
+        if self._broken is not None:
+            raise self._broken
         with translated():
             async for response in self._call:
                 event = _event(response)
                 if event is not None:
                     yield event
+
+    async def accepted(self) -> bool:
+        """The agent has taken the attempt."""
+        return self._broken is None and bool(await self._call.initial_metadata())
 
     async def acknowledge(self, step: int) -> None:
         """The step is kept."""
@@ -125,7 +159,7 @@ def _event(response: pb.RunTurnResponse) -> AgentEvent | None:
             return HostCall(call.step, call.index, call.name, call.arguments)
         case "output":
             output = response.output
-            return Output(output.text, _usage(output.usage), tuple(output.steer_ids))
+            return Output(output.text, _usage(output.usage), _usage(output.last_usage), tuple(output.steer_ids))
         case _:
             return None  # tool events: nothing is shown of them
 
@@ -135,7 +169,7 @@ def _checkpoint(step: pb.Step) -> Checkpoint:
 
 
 def _usage(usage: common.Usage) -> Usage:
-    return Usage(usage.requests, usage.input_tokens, usage.output_tokens, usage.tool_calls)
+    return Usage(usage.requests, usage.input_tokens, usage.output_tokens, usage.tool_calls, usage.cost_micros)
 
 
 def _said(said: Said) -> pb.Said:

@@ -1,12 +1,13 @@
 """The pipeline, as telegram calls it."""
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.client import Caller, translated
 from services.chassis.errors import InvalidArgument
-from services.telegram.model import ChatType, Draft, Entity, Incoming, Part, PartKind, Typing
+from services.telegram.model import ChatType, Draft, Entity, Incoming, Part, PartKind, Poison, Typing
 from valor.common.v1 import common_pb2 as common
 from valor.pipeline.v1 import pipeline_pb2 as pb
 from valor.pipeline.v1 import pipeline_pb2_grpc as rpc
@@ -48,6 +49,17 @@ class GrpcPipeline:
         address = common.Address(chat_id=chat_id, topic_id=topic_id)
         request = pb.StopTurnRequest(account=self._account, address=address, turn_id=turn_id)
         await self._caller.call(self._stub.StopTurn, request, timeout=PATIENCE)
+
+    async def report(self, poison: Poison) -> None:
+        """Tell of something that can never be handed over."""
+        submission = None
+        if poison.message is not None:
+            with suppress(InvalidArgument):  # no contract can carry it, so that nobody could replay it either
+                submission = self._submission(poison.message, 0)
+        request = pb.ReportPoisonRequest(
+            account=self._account, content=_writable(poison.raw), cause=_writable(poison.reason), submission=submission
+        )
+        await self._caller.call(self._stub.ReportPoison, request, timeout=PATIENCE)
 
     async def follow(self) -> AsyncIterator[Part | Draft | Typing]:
         """What is to be sent."""
@@ -92,6 +104,11 @@ class GrpcPipeline:
             )
         except ValueError as error:  # lone surrogates, numbers out of range: no contract can carry it
             raise InvalidArgument(f"The message cannot be written down: {error}.", field="message") from None
+
+
+def _writable(text: str) -> str:
+    """A text without the halves of characters that no contract can carry."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _entity(entity: Entity) -> common.Entity:

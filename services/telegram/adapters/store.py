@@ -1,14 +1,16 @@
 """The account's tables."""
 
 import dataclasses
+import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from services.chassis.database import Database
-from services.chassis.writer import Transaction
+from services.chassis.writer import Row, Transaction
 from services.telegram.adapters.lease import SqlLease
 from services.telegram.metrics import BURIED
-from services.telegram.model import ACCOUNT_BOX, Cursor, Poison, Slice
+from services.telegram.model import ACCOUNT_BOX, ChatType, Cursor, Entity, Incoming, Poison, Slice
 
 REMEMBER = 7 * 86_400.0
 """Seconds. A random id is looked up after a crash; none is open for a week."""
@@ -106,13 +108,21 @@ class SqlStore:
     async def bury(self, poison: Poison) -> None:
         """Keep a message that can never be handed over; a repeat is the same letter."""
         query = (
-            "INSERT INTO dead_letters (message, reason, create_time) VALUES (:message, :reason, :now)"
-            " ON CONFLICT (message) DO NOTHING"
+            "INSERT INTO dead_letters (message, reason, readable, create_time)"
+            " VALUES (:message, :reason, :readable, :now) ON CONFLICT (message) DO NOTHING"
         )
-        new = await self._database.write(
-            lambda tx: tx.run(query, message=poison.raw, reason=poison.reason, now=time.time())
-        )
-        BURIED.inc(new)
+        values = {"message": poison.raw, "reason": poison.reason, "readable": int(poison.message is not None)}
+        BURIED.inc(await self._database.write(lambda tx: tx.run(query, **values, now=time.time())))
+
+    async def unreported(self) -> list[tuple[int, Poison]]:
+        """What was buried and the pipeline has not heard of, by number; the oldest first."""
+        query = "SELECT id, message, reason, readable FROM dead_letters WHERE reported = 0 ORDER BY id LIMIT 100"
+        rows = await self._database.read(lambda tx: tx.all(query))
+        return [(row["id"], _poison(row)) for row in rows]
+
+    async def reported(self, number: int) -> None:
+        """The pipeline has heard of it."""
+        await self._database.write(lambda tx: tx.run("UPDATE dead_letters SET reported = 1 WHERE id = :id", id=number))
 
     async def waits(self) -> dict[tuple[str, int], float]:
         """Flood waits that are not over."""
@@ -157,3 +167,13 @@ class SqlStore:
 
 def _anybody(_: Transaction) -> None:
     """Nobody else is there."""
+
+
+def _poison(row: Row) -> Poison:
+    message = _incoming(json.loads(row["message"])) if row["readable"] else None
+    return Poison(row["message"], row["reason"], message)
+
+
+def _incoming(saved: dict[str, Any]) -> Incoming:
+    entities = tuple(Entity(**entity) for entity in saved["entities"])
+    return Incoming(**{**saved, "chat_type": ChatType(saved["chat_type"]), "entities": entities})

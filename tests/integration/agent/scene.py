@@ -184,6 +184,10 @@ class Agent:
             await turn.send(start=start(text, **options))
             yield turn
 
+    async def model(self) -> pb.GetModelResponse:
+        """What the agent says of its model."""
+        return await self._caller.call(self._stub.GetModel, pb.GetModelRequest(), timeout=5)
+
     async def output(self, text: str, **options: Any) -> pb.Output:
         """The end of a turn that is driven to it."""
         async with self.turn(text, **options) as turn:

@@ -361,7 +361,8 @@ _RULES = {
     " AND error IS NULL)",
     "sent and refused": "SELECT id FROM parts WHERE receipt_id IS NOT NULL AND error IS NOT NULL",
     "failed without a dead letter": "SELECT id FROM turns t WHERE state = 'failed' AND NOT EXISTS"
-    " (SELECT 1 FROM dead_letters d WHERE d.turn_id = t.id)",
+    " (SELECT 1 FROM dead_letters d WHERE d.turn_id = COALESCE(t.answered_by, t.id)) AND NOT EXISTS (SELECT 1 FROM"
+    " ended_letters e WHERE e.turn_id = COALESCE(t.answered_by, t.id) AND e.outcome = 'dropped')",
     "a dead letter of a turn that lives": "SELECT d.id FROM dead_letters d JOIN turns t ON t.id = d.turn_id"
     " WHERE state != 'failed'",
     "a checkpoint of a turn that ended": "SELECT turn_id FROM checkpoints c JOIN turns t ON t.id = c.turn_id"

@@ -135,10 +135,10 @@ async def test_a_stranger_whose_code_could_not_be_written_down_at_once_is_still_
 ) -> None:
     broken = iter([True])
 
-    async def finish(self: TurnTable, turn: Turn, drafts: Sequence[Draft], *rest: Any) -> bool:
+    async def finish(self: TurnTable, turn: Turn, drafts: Sequence[Draft], *rest: Any, **named: Any) -> bool:
         if next(broken, False):
             raise Unavailable("The disk is full.")
-        return await real(self, turn, drafts, *rest)
+        return await real(self, turn, drafts, *rest, **named)
 
     real = TurnTable.finish
     monkeypatch.setattr(TurnTable, "finish", finish)

@@ -2,8 +2,6 @@
 
 import itertools
 import random
-import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
@@ -391,24 +389,3 @@ async def test_whatever_happens_every_due_time_runs_once_and_everything_ends(boo
         " JOIN promises q ON q.id = d.parent_id WHERE p.state = 'kept' AND q.state != 'kept'"
     )
     assert kept_too_early == []
-
-
-async def test_a_copy_from_the_version_before_is_brought_up_to_date(books: Books, tmp_path: Path) -> None:
-    """The tables are added to a file that has turns, and nothing of it changes."""
-    await books.make()
-    await books.close()
-    older = tmp_path / "older"
-    older.mkdir()
-    shutil.copy(tmp_path / "pipeline.db", older)
-    connection = sqlite3.connect(older / "pipeline.db")
-    for table in ("promise_runs", "promise_parents", "promises", "calendars"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("ALTER TABLE chat_history DROP COLUMN promise_id")
-    connection.execute("UPDATE alembic_version SET version_num = 'leases'")
-    connection.commit()
-    connection.close()
-    newer = await Books(older).open()
-    newer.number = 1
-    await newer.make(Wish("x", START))
-    assert newer.rows("SELECT COUNT(*) FROM turns") == [2]
-    await newer.close()

@@ -172,7 +172,7 @@ async def test_a_failing_model_is_asked_again_and_then_given_up_in_plain_words(h
     house.agent.script = fails(error)
     await house.pipeline.submit(message())
     await assert_given_up(house, error.reason, failures.WORDS[error.reason])
-    assert len(house.agent.acts) == failures.ATTEMPTS
+    assert len(house.agent.acts) == failures.attempts(error)
 
 
 async def test_a_model_that_recovers_answers(house: House) -> None:

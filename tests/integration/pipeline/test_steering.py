@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, OWNER, House, message, until
-from tests.support.scripted_agent import Act, Script, hang
+from tests.support.scripted_agent import Act, Script, echo, hang
 from valor.pipeline.v1 import pipeline_pb2 as pb
 
 
@@ -202,18 +202,49 @@ async def test_what_cannot_join_and_all_behind_it_wait(house: House) -> None:
     assert house.channel.texts(GROUP)[1:] == ["first + second", "answer to third", "answer to fourth"]
 
 
-async def test_an_answer_that_cannot_be_delivered_leaves_nothing_open_and_can_be_replayed(house: House) -> None:
+@pytest.mark.parametrize("again", ["sent", "thought"])
+async def test_an_answer_that_cannot_be_delivered_is_one_letter_whose_replay_answers_all_that_joined(
+    house: House, again: str
+) -> None:
     await switch(house)
     house.agent.on("first", takes())
     house.channel.refuse = lambda part: "USER_IS_BLOCKED" if "first + " in part.text else ""
     await house.pipeline.submit(message("first", number=2))
     await until(house.agent.running)
     joined = await house.pipeline.submit(message("second", number=3))
-    await house.pipeline.until(3, "failed")
-    assert {letter.message_id for letter in (await house.pipeline.dead()).dead_letters} == {2, 3}
-    await house.pipeline.replay(joined.turn_id)
+    assert (await house.pipeline.until(3, "failed")).reason == "UNDELIVERABLE"
+    (letter,) = (await house.pipeline.dead()).dead_letters
+    assert letter.message_id == 2
+    house.channel.refuse = lambda _: ""
+    if again == "sent":
+        await house.pipeline.call("ReplayDeadLetter", pb.ReplayDeadLetterRequest(letter_id=letter.letter_id))
+    else:
+        await house.pipeline.replay(joined.turn_id)
+    for number in (2, 3):
+        assert (await house.pipeline.until(number, "done")).reason == ""
+    assert house.channel.texts().count("first + second") == 1
+    assert len(house.agent.acts) == (1 if again == "sent" else 2)
+
+
+async def test_a_dead_turn_that_others_had_joined_is_replayed_for_itself(house: House) -> None:
+    """They were answered by turns of their own when it died, and are not answered again."""
+    await switch(house)
+
+    async def die(act: Act) -> str:
+        await act.step(1, steer_ids=[(await act.steered()).steer_id])
+        return ""
+
+    house.agent.on("first", die, echo)
+    await house.pipeline.submit(message("first", number=2))
+    await until(house.agent.running)
+    await house.pipeline.submit(message("second", number=3))
     await house.pipeline.until(3, "done")
-    assert house.channel.texts()[-1] == "answer to second"
+    (letter,) = (await house.pipeline.dead()).dead_letters
+    for _ in range(2):
+        await house.pipeline.call("ReplayDeadLetter", pb.ReplayDeadLetterRequest(letter_id=letter.letter_id))
+    await house.pipeline.until(2, "done")
+    assert house.channel.texts()[2:] == ["answer to second", "answer to first"]
+    assert len(house.agent.of("second")) == 1
 
 
 async def test_who_may_switch_it_and_how(house: House) -> None:

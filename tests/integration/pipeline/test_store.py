@@ -15,6 +15,7 @@ from services.chassis.errors import LostOwnership, ValorError
 from services.chassis.writer import Transaction
 from services.pipeline import migrations
 from services.pipeline.adapters.store import SqlStore, rows
+from services.pipeline.budget import Amount, Limit, Need, Scope, Unit, Window
 from services.pipeline.gate import Pace
 from services.pipeline.model import (
     LEGAL,
@@ -102,7 +103,7 @@ def test_what_has_ended_stays_ended() -> None:
     """F4."""
     ways = {(source, to) for to, sources in LEGAL.items() for source in sources}
     assert {to for source, to in ways if source in {State.DONE, State.CANCELLED}} == set()
-    assert {to for source, to in ways if source is State.FAILED} == {State.WAITING}
+    assert {to for source, to in ways if source is State.FAILED} == {State.WAITING, State.ANSWERING}
     assert all(source is not to for source, to in ways)
 
 
@@ -128,10 +129,15 @@ async def test_the_database_itself_refuses_what_must_not_be(store: Store, statem
     assert store.dump() == before
 
 
+WISH = Need(Amount(1, 1), (Limit(Scope.TOTAL, Window.DAY, Unit.USD, 1),))
+
 Act = Callable[[Store, Turn], Awaitable[Any]]
 
 WRITES: dict[str, Act] = {
     "checkpoint": lambda store, turn: store.add_checkpoint(turn, Checkpoint(1, b"x", Usage())),
+    "checkpoint and reserve": lambda store, turn: store.add_checkpoint(turn, Checkpoint(1, b"x", Usage()), WISH),
+    "reserve": lambda store, turn: store.reserve(turn, WISH),
+    "tell": lambda store, turn: store.tell(turn, Draft("wait")),
     "note a failure": lambda store, turn: store.note_failure(turn),
     "finish": lambda store, turn: store.finish(turn, SAID, Usage()),
     "fail": lambda store, turn: store.fail(turn, Draft("sorry"), "X", "y"),

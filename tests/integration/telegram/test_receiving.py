@@ -236,9 +236,27 @@ async def test_what_the_pipeline_refuses_is_buried_and_the_cursor_goes_on(scene:
         await until(lambda: metric("telegram_dead_letters_total") == before + 1)
     async with scene.telegram():  # read again by the difference: the same letter
         assert scene.cursor == scene.dc.world.boxes.state(scene.bot.id).pts
+        await until(lambda: scene.pipeline.poison)
+        await until(lambda: scene.rows("SELECT reported FROM dead_letters") == [1])
     (letter,) = scene.rows("SELECT message FROM dead_letters")
     assert "poison" in letter
     assert metric("telegram_dead_letters_total") == before + 1
+    (report,) = scene.pipeline.poison
+    assert (report.content, report.cause) == (letter, "The pipeline does not like it.")
+    assert (report.submission.text, report.submission.address.chat_id) == ("poison", anna.id)
+
+
+async def test_a_full_pipeline_gets_everything_later_in_order(scene: Scene, anna: Account, bob: Account) -> None:
+    """Covers F37."""
+    async with scene.telegram():
+        scene.say(anna, "first")
+        await scene.received(anna.id, "first")
+        scene.pipeline.full = 3
+        for text in MANY:
+            scene.say(anna, text)
+            scene.say(bob, text)
+        await scene.received(anna.id, "first", *MANY)
+        await scene.received(bob.id, *MANY)
 
 
 # -- pushes that go wrong ----------------------------------------------------------------------------------------------

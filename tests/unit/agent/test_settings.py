@@ -20,6 +20,13 @@ NEEDED = {"VALOR_TOKEN": "token-of-this-test-run", "TOOLRUNNER_ADDRESS": "127.0.
         ),
         ({"VALOR_MODEL": "openai-chat:x"}, "OPENAI_API_KEY is not set, and VALOR_MODEL is openai-chat:x."),
         (
+            {"VALOR_MODEL_PRICE": "3 USD"},
+            (
+                "VALOR_MODEL_PRICE is wrong: '3 USD' is no price such as 3/15, US dollars for a million tokens read and"
+                " written."
+            ),
+        ),
+        (
             {"VALOR_MODEL_URL": "127.0.0.1:1"},
             "VALOR_MODEL_URL is wrong: it does not begin with http:// or https:// and a host.",
         ),

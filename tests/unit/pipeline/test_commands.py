@@ -5,10 +5,11 @@ from typing import Any, cast
 
 import pytest
 
+from services.pipeline.budget import Limit
 from services.pipeline.commands import COMMANDS, Commands, status, stopped
-from services.pipeline.model import ChatType, Queue, Role
+from services.pipeline.model import ChatType, Message, Queue, Role
 from services.pipeline.plan import Planner
-from services.pipeline.ports import Promises, Store
+from services.pipeline.ports import Promises, Store, Used
 from tests.unit.pipeline.messages import said
 
 
@@ -16,8 +17,15 @@ class Quiet:
     async def queue(self) -> Queue:
         return Queue(running=1)
 
+    async def used(self, _message: Message) -> list[Used]:
+        return []
 
-COMMAND = Commands(cast("Store", Quiet()))
+
+async def no_limits() -> tuple[Limit, ...]:
+    return ()
+
+
+COMMAND = Commands(cast("Store", Quiet()), no_limits)
 PLANNER = Planner(cast("Promises", None))
 PRIVATE = said("/x", chat=ChatType.PRIVATE)
 

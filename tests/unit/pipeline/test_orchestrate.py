@@ -8,9 +8,11 @@ import pytest
 
 from services.chassis.errors import Exhausted, LostOwnership, TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
-from services.pipeline.model import Checkpoint, Limits, Question, Said, Steer, Turn, Usage
+from services.pipeline.budget import Price
+from services.pipeline.model import Checkpoint, Draft, Limits, Question, Said, Steer, Turn, Usage
 from services.pipeline.orchestrate import AWAY, Orchestrator
-from services.pipeline.ports import AgentEvent, Output, Step, Store, Text
+from services.pipeline.ports import Agent, AgentEvent, Output, Step, Store, Text
+from services.pipeline.spending import Spending
 from services.pipeline.stage import Stage
 from tests.unit.pipeline.messages import turn
 
@@ -31,9 +33,14 @@ class Scripted:
         self.failed = 0
         self.kept: list[Checkpoint] = []
         self.behind: list[Turn] = []
-        orchestrator = Orchestrator(cast("Store", self), self, cast("Stage", self), Limits(), 5.0)
+        orchestrator = self.orchestrator(5.0)
         orchestrator._pause = self._pause
         self.answer = orchestrator.answer
+
+    def orchestrator(self, seconds: float) -> Orchestrator:
+        store, agent = cast("Store", self), cast("Agent", self)
+        spending = Spending(store, agent, lambda _: ())
+        return Orchestrator(store, agent, cast("Stage", self), spending, limits=Limits(), seconds=seconds)
 
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -73,9 +80,18 @@ class Scripted:
     async def checkpoints(self, _turn: Any) -> tuple[Checkpoint, ...]:
         return tuple(self.kept)
 
-    async def add_checkpoint(self, _turn: Any, checkpoint: Checkpoint) -> None:
+    async def price(self) -> Price:
+        return Price()
+
+    async def accepted(self) -> bool:
+        return True
+
+    async def add_checkpoint(self, _turn: Any, checkpoint: Checkpoint, _wish: Any) -> None:
         self.log.append(f"kept {checkpoint.step}")
         self.kept.append(checkpoint)
+
+    async def tell(self, _turn: Any, words: Draft) -> None:
+        self.log.append(f"told {words.text.split('.')[0]}")
 
     async def note_failure(self, _turn: Any) -> int:
         self.failed += 1
@@ -120,7 +136,7 @@ async def test_what_waiting_cannot_help_is_not_tried_again(error: ValorError) ->
 
 async def test_time_runs_out_over_all_attempts_together(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = Scripted(*[GONE] * 100_000)
-    orchestrator = Orchestrator(cast("Store", agent), agent, cast("Stage", agent), Limits(), 0.3)
+    orchestrator = agent.orchestrator(0.3)
     with pytest.raises(TimedOut) as error:
         await orchestrator.answer(turn(), "hello")
     assert error.value.reason == "TURN_TIMEOUT"

@@ -35,6 +35,9 @@ class StubPipeline:
     go: asyncio.Event = field(default_factory=asyncio.Event)
     refuse: Callable[[Incoming], None] = nobody
     refuse_delete: Exception | None = None
+    reports: list[Poison] = field(default_factory=list)
+    away: list[Exception] = field(default_factory=list)
+    """What the next reports raise."""
 
     def __post_init__(self) -> None:
         self.go.set()
@@ -62,6 +65,11 @@ class StubPipeline:
     async def stop(self, chat_id: int, topic_id: int, turn_id: str) -> None:
         self.told.append((chat_id, topic_id, turn_id))
 
+    async def report(self, poison: Poison) -> None:
+        if self.away:
+            raise self.away.pop(0)
+        self.reports.append(poison)
+
     async def follow(self) -> AsyncIterator[Part | Draft | Typing]:
         await asyncio.Event().wait()
         yield Typing("", 0, 0)
@@ -81,6 +89,7 @@ class StubStore:
     floods: dict[tuple[str, int], float] = field(default_factory=dict)
     fail: list[Exception] = field(default_factory=list)
     """What the next calls raise."""
+    told: set[int] = field(default_factory=set)
 
     async def cursor(self) -> Cursor | None:
         return self.read
@@ -105,6 +114,12 @@ class StubStore:
         if self.fail:
             raise self.fail.pop(0)
         self.letters.append(poison)
+
+    async def unreported(self) -> list[tuple[int, Poison]]:
+        return [(number, letter) for number, letter in enumerate(self.letters) if number not in self.told]
+
+    async def reported(self, number: int) -> None:
+        self.told.add(number)
 
     async def waits(self) -> dict[tuple[str, int], float]:
         return dict(self.floods)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.chassis.errors import InvalidArgument, Unavailable
+from services.chassis.errors import Exhausted, InvalidArgument, Unavailable
 from services.telegram import inbox as inbox_module
 from services.telegram.inbox import Inbox
 from services.telegram.model import ChatType, Entity, Incoming
@@ -221,3 +221,27 @@ async def test_a_chat_that_cannot_go_on_is_told_of_and_nothing_overtakes_it_in_s
     with pytest.raises(RuntimeError, match="a bug"):
         await box.watch()
     assert done.cancelled()
+
+
+async def test_a_pipeline_that_is_full_is_asked_again_when_it_says_and_nothing_overtakes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Covers F37."""
+    box, pipeline, _ = inbox()
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    full = [Exhausted("full", retry_after=7.0), Exhausted("full", retry_after=3.0), Unavailable("away")]
+
+    def refuse(_: Incoming) -> None:
+        if full:
+            raise full.pop(0)
+
+    pipeline.refuse = refuse
+    sleep = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", lambda seconds: pause(seconds) if seconds else sleep(0))
+    await asyncio.gather(*(box.put(message(f"{number}", number), number) for number in (1, 2, 3)))
+    assert pipeline.told == ["1", "2", "3"]
+    assert pauses == [7.0, 3.0, inbox_module.PAUSES[2]]

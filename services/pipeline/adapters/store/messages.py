@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from services.chassis import tracing
+from services.chassis.errors import Exhausted
 from services.chassis.writer import Row, Transaction
 from services.pipeline import gate
-from services.pipeline.adapters.store import promise_rows, rows
+from services.pipeline.adapters.store import budgets, promise_rows, rows
 from services.pipeline.adapters.store.steering import free
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.commands import stopped
@@ -24,8 +25,8 @@ from services.pipeline.model import (
 from services.pipeline.ports import Admission, Person
 
 NOTICE = "You are writing faster than I can take it. I will answer everything, in order, just more slowly."
-NOTICE_SECONDS = 60.0
-"""A flood is told of this often at most."""
+PAUSE, LONGEST_PAUSE = 1.0, 5.0
+"""Seconds after which a channel comes again with a message that there was no room for."""
 
 Outcome = tuple[Disposition, int | None]
 
@@ -59,6 +60,7 @@ class MessageTable(Table):
         return admission.disposition, self._queue(tx, history_id, message, admission.person)
 
     def _queue(self, tx: Transaction, history_id: int, message: Message, person: Person) -> int:
+        self._check_room(tx, person.person_id)
         now = self._clock()
         not_before, noticed = self._admit(tx, person.person_id, now) if person.person_id else (now, False)
         turn_id = _insert_turn(tx, history_id, message, person, state=State.WAITING, now=now, not_before=not_before)
@@ -67,13 +69,21 @@ class MessageTable(Table):
         tx.notify("lanes", message.lane)
         return turn_id
 
+    def _check_room(self, tx: Transaction, person_id: str) -> None:
+        """Raise Exhausted where too much waits: nothing is refused that was accepted, and the channel comes again."""
+        if person_id and _waits(tx, "AND person_id = :person", self._room.person, person=person_id):
+            pause = min(LONGEST_PAUSE, max(PAUSE, self._pace.interval))
+            raise Exhausted("Too many messages of this person wait.", reason="PERSON_QUEUE_FULL", retry_after=pause)
+        if _waits(tx, "", self._room.total):
+            raise Exhausted("Too many messages wait.", reason="QUEUE_FULL", retry_after=PAUSE)
+
     def _admit(self, tx: Transaction, person_id: str, now: float) -> tuple[float, bool]:
         """From when on the person's message may be worked on, and whether the person has to be told of a delay."""
         tx.lock(f"rate {person_id}")
         row = tx.one("SELECT arrival, notice_time FROM rate WHERE person_id = :id", id=person_id)
         arrival, notice_time = (row["arrival"], row["notice_time"]) if row is not None else (0.0, 0.0)
         not_before, arrival = self._pace.admit(arrival, now)
-        tell = not_before > now and notice_time < now - NOTICE_SECONDS
+        tell = not_before > now and notice_time < now - rows.NOTICE_SECONDS
         tx.run(
             "INSERT INTO rate (person_id, arrival, notice_time) VALUES (:id, :arrival, :notice)"
             " ON CONFLICT (person_id) DO UPDATE SET arrival = :arrival, notice_time = :notice",
@@ -211,6 +221,12 @@ def _hold(tx: Transaction, message: Message) -> Row | None:
     return _find(tx, message)
 
 
+def _waits(tx: Transaction, of: str, many: int, **parameters: object) -> bool:
+    """At least so many turns wait."""
+    query = f"SELECT 1 FROM turns WHERE state = 'waiting' {of} LIMIT 1 OFFSET :before"
+    return tx.value(query, before=many - 1, **parameters) is not None
+
+
 def _find(tx: Transaction, message: Message) -> Row | None:
     """The message as it was kept last: an edit that asked anew was kept beside it."""
     found = tx.one(f"{_KNOWN} AND message_id = :message", **_key(message))
@@ -287,6 +303,7 @@ def cancel(tx: Transaction, where: str, now: float, **parameters: object) -> int
             rows.insert_text(tx, turn["id"], turn["lane"], said, kind=PartKind.TEXT, now=now, target_part=preview["id"])
         tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn["id"])
         promise_rows.void(tx, turn["id"], now)
+        budgets.settle_lost(tx, turn["id"], now)
         free(tx, turn["id"])
         tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", turn["lane"])

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store.letters import bury
+from services.pipeline.adapters.store.rows import check_held
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.adapters.store.turns import bury, check_held
 from services.pipeline.failures import words
-from services.pipeline.model import Account, Draft, Part, PartKind, State, Turn
+from services.pipeline.model import Account, Draft, LetterKind, Part, PartKind, State, Turn
 
 UNDELIVERABLE = "UNDELIVERABLE"
 
@@ -54,6 +55,17 @@ class PartTable(Table):
                 now=self._clock(),
                 reply_to=turn.message.answered,
             )
+
+        await self._database.write(change)
+
+    async def tell(self, turn: Turn, words: Draft) -> None:
+        """Say a word while the turn goes on; once a turn, and once a minute to a person."""
+
+        def change(tx: Transaction) -> None:
+            check_held(tx, turn)
+            told = tx.value("SELECT 1 FROM parts WHERE turn_id = :id AND kind = 'notice'", id=turn.turn_id)
+            if told is None and rows.may_tell(tx, turn.person_id, self._clock()):
+                rows.insert_notice(tx, turn.turn_id, words, self._clock())
 
         await self._database.write(change)
 
@@ -126,9 +138,8 @@ def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
         return
     query = "SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1"
     error = tx.value(query, id=turn_id)
-    where = "(id = :id OR answered_by = :id) AND state = 'answering'"
+    where = f"{rows.WITH_JOINED} AND state = 'answering'"
     ended = rows.move(tx, State.FAILED if error else State.DONE, where, id=turn_id, now=now)
     if ended and error:
-        for turn in ended:
-            bury(tx, turn["id"], UNDELIVERABLE, str(error), now)
-        rows.insert_answer(tx, turn_id, [Draft(words(UNDELIVERABLE))], now)
+        bury(tx, turn_id, UNDELIVERABLE, str(error), now, kind=LetterKind.PARTS)
+        rows.insert_notice(tx, turn_id, Draft(words(UNDELIVERABLE)), now)

@@ -10,8 +10,8 @@ from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.messages import cancel
 from services.pipeline.adapters.store.promise_rows import promise_of, select, shift
+from services.pipeline.adapters.store.rows import check_held
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.adapters.store.turns import check_held
 from services.pipeline.model import Draft, Role, State, Turn
 from services.pipeline.ports import Ended
 from services.pipeline.promises import FAILURES, MOST, Promise, PromiseState, Wish

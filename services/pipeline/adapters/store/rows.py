@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from services.chassis import tracing
+from services.chassis.errors import LostOwnership
 from services.chassis.writer import Row, Transaction
 from services.pipeline.model import (
     LEGAL,
@@ -34,6 +35,18 @@ TURN = (
 """What `turn_of` reads."""
 
 
+HELD = "id = :id AND fence = :fence AND state = 'running'"
+
+WITH_JOINED = "(id = :id OR answered_by = :id)"
+"""A turn, and those that its answer covers."""
+
+
+def check_held(tx: Transaction, turn: Turn) -> None:
+    """Raise LostOwnership where the turn is not this runner's any more."""
+    if tx.value(f"SELECT 1 FROM turns WHERE {HELD}{tx.for_update}", id=turn.turn_id, fence=turn.fence) is None:
+        raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
+
+
 def chat(account: Account, chat_id: int) -> dict[str, object]:
     """The parameters of CHAT."""
     return {"channel": account.channel, "account": account.account_id, "chat": chat_id}
@@ -55,8 +68,9 @@ def load_entities(column: str) -> tuple[Entity, ...]:
 
 
 def dump_usage(usage: Usage) -> str:
-    """Usage as a column keeps it."""
-    return json.dumps(asdict(usage), separators=(",", ":"))
+    """Usage as a column keeps it. The cost has a column of its own: the version before would not know the name."""
+    kept = {name: value for name, value in asdict(usage).items() if name != "cost"}
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def load_usage(column: str) -> Usage:
@@ -196,18 +210,11 @@ def insert_text(
 
 def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: float) -> None:
     """Write an answer's messages and remember them as said; the first one takes the place of a standing preview."""
-    question = tx.one(
-        "SELECT h.*, t.lane FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id", id=turn_id
-    )
-    if question is None:
-        raise LookupError(f"turn {turn_id} has no message")
+    question = _question(tx, turn_id)
     preview = standing_preview(tx, turn_id)
     last = "SELECT MAX(order_key) FROM turns WHERE answered_by = :id AND state = 'answering'"
     order = tx.value(last, id=turn_id) or question["order_key"]
-    asked = message_id_of(question) or question["reply_to"]
-    # In private an answer stands right behind its question; what was promised stands far from what asked for it.
-    plain = question["chat_type"] == ChatType.PRIVATE and question["promise_id"] is None
-    reply_to = 0 if plain else asked
+    reply_to = _reply_to(question)
     for number, draft in enumerate(drafts):
         first = number == 0
         part_id = insert_text(
@@ -220,7 +227,46 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
             reply_to=reply_to if first else 0,
             target_part=preview["id"] if first and preview is not None else None,
         )
-        _remember(tx, question, part_id, draft, now, order=order, asked=asked)
+        _remember(tx, question, part_id, draft, now, order=order)
+
+
+def insert_notice(tx: Transaction, turn_id: int, words: Draft, now: float) -> None:
+    """Write a word that goes along with a turn and is no part of its answer."""
+    question = _question(tx, turn_id)
+    reply_to = _reply_to(question)
+    insert_text(tx, turn_id, question["lane"], words, kind=PartKind.NOTICE, now=now, reply_to=reply_to)
+
+
+NOTICE_SECONDS = 60.0
+"""A person is told of a delay this often at most."""
+
+
+def may_tell(tx: Transaction, person_id: str, now: float) -> bool:
+    """A person may be told of a delay, and is told now."""
+    query = (
+        "INSERT INTO rate (person_id, arrival, notice_time) VALUES (:id, 0, :now)"
+        " ON CONFLICT (person_id) DO UPDATE SET notice_time = :now WHERE rate.notice_time < :long_ago"
+    )
+    return tx.run(query, id=person_id, now=now, long_ago=now - NOTICE_SECONDS) > 0
+
+
+def _question(tx: Transaction, turn_id: int) -> Row:
+    query = "SELECT h.*, t.lane FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
+    question = tx.one(query, id=turn_id)
+    if question is None:
+        raise LookupError(f"turn {turn_id} has no message")
+    return question
+
+
+def _asked(question: Row) -> int:
+    """The message that asked; for a promise the one that asked for it."""
+    return message_id_of(question) or int(question["reply_to"])
+
+
+def _reply_to(question: Row) -> int:
+    """In private an answer stands right behind its question; what was promised stands far from what asked for it."""
+    plain = question["chat_type"] == ChatType.PRIVATE and question["promise_id"] is None
+    return 0 if plain else _asked(question)
 
 
 def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
@@ -232,9 +278,7 @@ def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
     )
 
 
-def _remember(
-    tx: Transaction, question: Row, part_id: int, draft: Draft, now: float, *, order: int, asked: int
-) -> None:
+def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float, *, order: int) -> None:
     """Keep what was said, behind the last message that it answers."""
     copied = "channel, account_id, account_name, chat_id, topic_id, chat_type, chat_title"
     tx.run(
@@ -244,7 +288,7 @@ def _remember(
         " FROM chat_history WHERE id = :id",
         id=question["id"],
         order=order,
-        asked=asked,
+        asked=_asked(question),
         text=draft.text,
         entities=dump_entities(draft.entities),
         now=now,

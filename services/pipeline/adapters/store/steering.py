@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from services.chassis.writer import Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.model import Account, State, Steer, Turn
+from services.pipeline.model import Account, State, Steer, Turn, chat_key
 
 _JOINING = (
     f"{rows.TURN} WHERE (t.id = :id AND h.version > :version) OR ("
@@ -24,7 +24,7 @@ class SteerTable(Table):
             "INSERT INTO chats (chat, steering) VALUES (:chat, :steering)"
             " ON CONFLICT (chat) DO UPDATE SET steering = :steering"
         )
-        await self._database.write(lambda tx: tx.run(sql, chat=_chat(account, chat_id), steering=int(on)))
+        await self._database.write(lambda tx: tx.run(sql, chat=chat_key(account, chat_id), steering=int(on)))
 
     async def joining(self, turn: Turn) -> list[Turn]:
         """The running turn itself if its question has changed, and where steering is on all that waits behind it."""
@@ -34,15 +34,11 @@ class SteerTable(Table):
             "version": message.version,
             "lane": message.lane,
             "order": message.order_key,
-            "chat": _chat(message.account, message.address.chat_id),
+            "chat": chat_key(message.account, message.address.chat_id),
             "now": self._clock(),
         }
         found = await self._database.read(lambda tx: tx.all(_JOINING, **parameters))
         return [rows.turn_of(row) for row in found]
-
-
-def _chat(account: Account, chat_id: int) -> str:
-    return f"{account.channel}:{account.account_id}:{chat_id}"
 
 
 def join(tx: Transaction, turn: Turn, steer_ids: Iterable[str]) -> None:

@@ -1,16 +1,20 @@
 """The life of turns. Every write of a runner shows its fence."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from services.chassis.errors import LostOwnership, NotFound, WrongState
-from services.chassis.writer import Row, Transaction
-from services.pipeline.adapters.store import promise_rows, rows
+from services.chassis.writer import Transaction
+from services.pipeline.adapters.store import budgets, promise_rows, rows
 from services.pipeline.adapters.store.leases import LeaseTable
+from services.pipeline.adapters.store.letters import bury, replay_turn
+from services.pipeline.adapters.store.rows import HELD, check_held
 from services.pipeline.adapters.store.steering import answer_joined, free, is_covered, join
+from services.pipeline.budget import Need, Refusal
 from services.pipeline.model import (
+    NO_USAGE,
     Account,
     Checkpoint,
-    DeadLetter,
     Disposition,
     Draft,
     Queue,
@@ -30,19 +34,35 @@ _CLAIMABLE = (
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
 
-_HELD = "id = :id AND fence = :fence AND state = 'running'"
+_FAIR = (
+    "SELECT id FROM (SELECT t.id, t.accept_time, COALESCE(s.time, 0) AS served, ROW_NUMBER() OVER"
+    " (PARTITION BY h.channel, h.account_id, h.chat_id ORDER BY t.accept_time, t.id) AS place"
+    " FROM turns t JOIN chat_history h ON h.id = t.history_id LEFT JOIN served s"
+    " ON s.channel = h.channel AND s.account_id = h.account_id AND s.chat_id = h.chat_id"
+    f" WHERE {_CLAIMABLE}{{lanes}}) AS claimable ORDER BY place, served, accept_time, id LIMIT :limit"
+)
+"""When there is not room for all: one turn of each chat before a second of any, the chat served longest ago first."""
+
+_SERVE = (
+    "INSERT INTO served (channel, account_id, chat_id, time)"
+    " SELECT h.channel, h.account_id, h.chat_id, :now FROM turns t JOIN chat_history h ON h.id = t.history_id"
+    " WHERE t.id = :id ON CONFLICT (channel, account_id, chat_id) DO UPDATE SET time = :now"
+)
 
 
 class TurnTable(LeaseTable):
     """`ports.Turns` on SQL."""
 
     async def claim(self, lanes: Iterable[str] | None, limit: int) -> list[Turn]:
-        """Begin the oldest claimable turns, one a lane at most."""
+        """Begin claimable turns, one a lane at most; where there is not room for all, by fair share between chats."""
         wanted = None if lanes is None else list(lanes)
 
         def change(tx: Transaction) -> list[Turn]:
             now = self._clock()
             found = [each for each in _claimable(tx, now, wanted, limit) if self.take(tx, each, now)]
+            for turn_id in found:
+                budgets.settle_lost(tx, turn_id, now)
+                tx.run(_SERVE, id=turn_id, now=now)
             claimed = (tx.one(_TURN, id=turn_id) for turn_id in found)
             return [rows.turn_of(row) for row in claimed if row is not None]
 
@@ -52,7 +72,7 @@ class TurnTable(LeaseTable):
         """Hand the turn over: it waits again, checkpoints kept."""
 
         def change(tx: Transaction) -> None:
-            rows.move(tx, State.WAITING, _HELD, id=turn.turn_id, fence=turn.fence)
+            rows.move(tx, State.WAITING, HELD, id=turn.turn_id, fence=turn.fence)
             tx.notify("lanes", turn.message.lane)
 
         await self._database.write(change)
@@ -95,12 +115,12 @@ class TurnTable(LeaseTable):
 
         await self._database.write(change)
 
-    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint) -> None:
-        """Keep what a model step added; keeping it again changes nothing."""
+    async def add_checkpoint(self, turn: Turn, checkpoint: Checkpoint, need: Need | None = None) -> Refusal | None:
+        """Keep what a model step added, settle its cost, reserve that of the next call. A repeat changes nothing."""
 
-        def change(tx: Transaction) -> None:
+        def change(tx: Transaction) -> Refusal | None:
             check_held(tx, turn)
-            tx.run(
+            new = tx.run(
                 "INSERT INTO checkpoints (turn_id, step, data, usage) VALUES (:id, :step, :data, :usage)"
                 " ON CONFLICT (turn_id, step) DO NOTHING",
                 id=turn.turn_id,
@@ -108,11 +128,16 @@ class TurnTable(LeaseTable):
                 data=checkpoint.data,
                 usage=rows.dump_usage(checkpoint.usage),
             )
+            if not new:
+                return None
             join(tx, turn, checkpoint.steer_ids)
             if checkpoint.side_effects:
                 tx.run("UPDATE turns SET acted = 1 WHERE id = :id", id=turn.turn_id)
+            now = self._clock()
+            budgets.settle(tx, turn, checkpoint.usage, now)
+            return None if need is None else budgets.reserve(tx, turn, need, now)
 
-        await self._database.write(change)
+        return await self._database.write(change)
 
     async def checkpoints(self, turn: Turn) -> tuple[Checkpoint, ...]:
         """What earlier attempts acknowledged, in order."""
@@ -130,21 +155,31 @@ class TurnTable(LeaseTable):
 
         return await self._database.write(change)
 
-    async def finish(self, turn: Turn, drafts: Sequence[Draft], usage: Usage, steer_ids: Sequence[str] = ()) -> bool:
+    async def finish(
+        self,
+        turn: Turn,
+        drafts: Sequence[Draft],
+        usage: Usage,
+        *,
+        last: Usage = NO_USAGE,
+        steer_ids: Sequence[str] = (),
+    ) -> bool:
         """Write the answer's parts and end the run, and that of what joined; False where the run is outdated."""
 
         def change(tx: Transaction) -> bool:
             check_held(tx, turn)
+            now = self._clock()
+            budgets.settle(tx, turn, last, now)
             if not is_covered(tx, turn, steer_ids):
-                rows.move(tx, State.WAITING, _HELD, id=turn.turn_id, fence=turn.fence)
+                rows.move(tx, State.WAITING, HELD, id=turn.turn_id, fence=turn.fence)
                 tx.notify("lanes", turn.message.lane)
                 return False
             join(tx, turn, steer_ids)
-            _end(tx, turn, State.ANSWERING, self._clock())
-            answer_joined(tx, turn.turn_id, self._clock())
+            _end(tx, turn, State.ANSWERING, now)
+            answer_joined(tx, turn.turn_id, now)
             usage_column = rows.dump_usage(usage)
             tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
-            rows.insert_answer(tx, turn.turn_id, drafts, self._clock())
+            rows.insert_answer(tx, turn.turn_id, drafts, now)
             return True
 
         return await self._database.write(change)
@@ -156,6 +191,7 @@ class TurnTable(LeaseTable):
             now = self._clock()
             _end(tx, turn, State.FAILED, now)
             promise_rows.void(tx, turn.turn_id, now)
+            budgets.settle_lost(tx, turn.turn_id, now)
             free(tx, turn.turn_id)
             rows.insert_answer(tx, turn.turn_id, [draft], now)
             bury(tx, turn.turn_id, reason, cause, now)
@@ -184,19 +220,10 @@ class TurnTable(LeaseTable):
                 oldest_waiting=0.0 if oldest is None else max(0.0, now - oldest),
                 dead=tx.value("SELECT COUNT(*) FROM dead_letters"),
                 promises=tx.value("SELECT COUNT(*) FROM promises WHERE state = 'waiting'"),
+                dropped=tx.value("SELECT COUNT(*) FROM ended_letters WHERE outcome = 'dropped'"),
             )
 
         return await self._database.read(query)
-
-    async def dead_letters(self, before: int, limit: int) -> list[DeadLetter]:
-        """Dead letters below an id, newest first."""
-        query = (
-            "SELECT d.id AS letter_id, d.turn_id, d.reason, d.cause, d.create_time, h.* FROM dead_letters d"
-            " JOIN turns t ON t.id = d.turn_id JOIN chat_history h ON h.id = t.history_id"
-            " WHERE d.id < :before ORDER BY d.id DESC LIMIT :limit"
-        )
-        found = await self._database.read(lambda tx: tx.all(query, before=before, limit=limit))
-        return [_letter(row) for row in found]
 
     async def replay(self, turn_id: int) -> TurnView:
         """Let a failed turn wait again."""
@@ -208,49 +235,27 @@ class TurnTable(LeaseTable):
                 raise NotFound(f"There is no turn {turn_id}.", reason="TURN_NOT_FOUND")
             if view.state is State.WAITING:
                 return view
-            moved = rows.move(tx, State.WAITING, "id = :id AND state = 'failed'", id=turn_id)
-            if not moved:
-                raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed.")
-            promise_rows.void(tx, turn_id, self._clock())
-            renewed = "edition = edition + 1, attempts = 0, reason = '', acted = 0, answered_by = NULL"
-            tx.run(f"UPDATE turns SET {renewed} WHERE id = :id", id=turn_id)
-            tx.run("DELETE FROM dead_letters WHERE turn_id = :id", id=turn_id)
-            tx.run("DELETE FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL", id=turn_id)
-            tx.notify("lanes", moved[0]["lane"])
+            if not replay_turn(tx, turn_id, self._clock()):
+                raise WrongState(f"Turn {turn_id} is {view.state}; only a failed turn can be replayed, unless dropped.")
             return _view(tx, "t.id = :id", id=turn_id) or view
 
         return await self._database.write(change)
 
 
-def bury(tx: Transaction, turn_id: int, reason: str, cause: str, now: float) -> None:
-    """Keep a dead letter."""
-    tx.run("UPDATE turns SET reason = :reason WHERE id = :id", id=turn_id, reason=reason)
-    tx.run(
-        "INSERT INTO dead_letters (turn_id, reason, cause, create_time) VALUES (:id, :reason, :cause, :now)",
-        id=turn_id,
-        reason=reason,
-        cause=cause,
-        now=now,
-    )
-
-
 def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int) -> list[int]:
     if lanes is None:
-        query = f"SELECT t.id FROM turns t WHERE {_CLAIMABLE} ORDER BY t.accept_time LIMIT :limit"
-        return [row["id"] for row in tx.all(query, now=now, limit=limit)]
+        return [row["id"] for row in tx.all(_FAIR.format(lanes=""), now=now, limit=limit)]
+    if len(lanes) > limit:
+        names = {f"lane{number}": lane for number, lane in enumerate(lanes)}
+        query = _FAIR.format(lanes=f" AND t.lane IN ({', '.join(f':{name}' for name in names)})")
+        return [row["id"] for row in tx.all(query, now=now, limit=limit, **names)]
     query = f"SELECT t.id FROM turns t WHERE t.lane = :lane AND {_CLAIMABLE} ORDER BY t.order_key, t.id LIMIT 1"
     found = (tx.value(query, lane=lane, now=now) for lane in lanes)
     return [turn_id for turn_id in found if turn_id is not None][:limit]
 
 
-def check_held(tx: Transaction, turn: Turn) -> None:
-    """Raise LostOwnership where the turn is not this runner's any more."""
-    if tx.value(f"SELECT 1 FROM turns WHERE {_HELD}{tx.for_update}", id=turn.turn_id, fence=turn.fence) is None:
-        raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
-
-
 def _end(tx: Transaction, turn: Turn, to: State, now: float) -> None:
-    if not rows.move(tx, to, _HELD, id=turn.turn_id, fence=turn.fence, now=now):
+    if not rows.move(tx, to, HELD, id=turn.turn_id, fence=turn.fence, now=now):
         raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
     tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn.turn_id)
     tx.notify("lanes", turn.message.lane)
@@ -259,7 +264,7 @@ def _end(tx: Transaction, turn: Turn, to: State, now: float) -> None:
 def _forget(tx: Transaction, turn_id: int) -> None:
     history_id = tx.value("SELECT history_id FROM turns WHERE id = :id", id=turn_id)
     tx.run("DELETE FROM chat_history WHERE part_id IN (SELECT id FROM parts WHERE turn_id = :id)", id=turn_id)
-    for table in ("checkpoints", "parts"):
+    for table in ("checkpoints", "parts", "reservations"):
         tx.run(f"DELETE FROM {table} WHERE turn_id = :id", id=turn_id)
     tx.run("DELETE FROM turns WHERE id = :id", id=turn_id)
     tx.run("DELETE FROM chat_history WHERE id = :id", id=history_id)
@@ -267,15 +272,16 @@ def _forget(tx: Transaction, turn_id: int) -> None:
 
 def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
     row = tx.one(
-        "SELECT t.id AS turn_id, t.state, t.reason, t.usage, t.accept_time, t.start_time, t.answer_time, t.end_time,"
-        " COALESCE(t.answered_by, t.id) AS answer_id, h.* FROM turns t JOIN chat_history h ON h.id = t.history_id"
-        f" WHERE {where}",
+        "SELECT t.id AS turn_id, t.state, t.reason, t.usage, t.cost, t.accept_time, t.start_time, t.answer_time,"
+        " t.end_time, COALESCE(t.answered_by, t.id) AS answer_id, h.*"
+        f" FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE {where}",
         **parameters,
     )
     if row is None:
         return None
     texts = tx.all(
-        "SELECT receipt_id, error FROM parts WHERE turn_id = :id AND kind = 'text' ORDER BY id", id=row["answer_id"]
+        "SELECT kind, receipt_id, error FROM parts WHERE turn_id = :id AND kind IN ('text', 'notice') ORDER BY id",
+        id=row["answer_id"],
     )
     return TurnView(
         turn_id=row["turn_id"],
@@ -284,24 +290,11 @@ def _view(tx: Transaction, where: str, **parameters: object) -> TurnView | None:
         message_id=rows.message_id_of(row),
         state=State(row["state"]),
         reason=row["reason"],
-        usage=rows.load_usage(row["usage"]),
+        usage=replace(rows.load_usage(row["usage"]), cost=row["cost"]),
         accept_time=row["accept_time"],
         start_time=row["start_time"],
         answer_time=row["answer_time"],
         end_time=row["end_time"],
         settled=all(text["receipt_id"] or text["error"] for text in texts),
-        answers=tuple(text["receipt_id"] for text in texts if text["receipt_id"]),
-    )
-
-
-def _letter(row: Row) -> DeadLetter:
-    return DeadLetter(
-        letter_id=row["letter_id"],
-        turn_id=row["turn_id"],
-        account=rows.account_of(row),
-        address=rows.address_of(row),
-        message_id=rows.message_id_of(row),
-        reason=row["reason"],
-        cause=row["cause"],
-        create_time=row["create_time"],
+        answers=tuple(text["receipt_id"] for text in texts if text["kind"] == "text" and text["receipt_id"]),
     )

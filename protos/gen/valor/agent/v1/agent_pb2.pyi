@@ -21,6 +21,55 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class GetModelRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetModelRequest: _TypeAlias = GetModelRequest  # noqa: Y015
+
+@_typing.final
+class GetModelResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    INPUT_PRICE_FIELD_NUMBER: _builtins.int
+    OUTPUT_PRICE_FIELD_NUMBER: _builtins.int
+    PRICE_ASSUMED_FIELD_NUMBER: _builtins.int
+    MAX_OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    input_price: _builtins.int
+    """Millionths of a US dollar for a million tokens. Both 0: the model costs nothing."""
+    output_price: _builtins.int
+    price_assumed: _builtins.bool
+    """True: nobody knows the price, and a high one is counted."""
+    max_output_tokens: _builtins.int
+    """Tokens of one response at most."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        input_price: _builtins.int = ...,
+        output_price: _builtins.int = ...,
+        price_assumed: _builtins.bool = ...,
+        max_output_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_price", b"input_price", "max_output_tokens", b"max_output_tokens", "model", b"model", "output_price", b"output_price", "price_assumed", b"price_assumed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
+
+@_typing.final
 class RunTurnRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -199,7 +248,7 @@ Global___Limits: _TypeAlias = Limits  # noqa: Y015
 
 @_typing.final
 class Ack(_message.Message):
-    """The step is stored: its tools may start, and one more model call may follow."""
+    """The step is stored: its tools may start, and one more model call may follow; the budget for it is reserved."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -358,7 +407,9 @@ class Step(_message.Message):
     side_effects: _builtins.bool
     """One of the tools that it asks for changes something outside."""
     @_builtins.property
-    def usage(self) -> _common_pb2.Usage: ...
+    def usage(self) -> _common_pb2.Usage:
+        """What the model was paid since the Step before."""
+
     @_builtins.property
     def steer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The steers that were put before this step."""
@@ -472,6 +523,7 @@ class Output(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     STEER_IDS_FIELD_NUMBER: _builtins.int
+    LAST_USAGE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     model: _builtins.str
     @_builtins.property
@@ -482,6 +534,10 @@ class Output(_message.Message):
     def steer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The steers that were put before the last model call. A steer that is named neither here nor in a Step came too late."""
 
+    @_builtins.property
+    def last_usage(self) -> _common_pb2.Usage:
+        """What the model was paid since the last Step."""
+
     def __init__(
         self,
         *,
@@ -489,10 +545,11 @@ class Output(_message.Message):
         usage: _common_pb2.Usage | None = ...,
         model: _builtins.str = ...,
         steer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        last_usage: _common_pb2.Usage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "steer_ids", b"steer_ids", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "model", b"model", "steer_ids", b"steer_ids", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -40,6 +40,11 @@ class AgentServiceStub:
                 request_serializer=valor_dot_agent_dot_v1_dot_agent__pb2.RunTurnRequest.SerializeToString,
                 response_deserializer=valor_dot_agent_dot_v1_dot_agent__pb2.RunTurnResponse.FromString,
                 _registered_method=True)
+        self.GetModel = channel.unary_unary(
+                '/valor.agent.v1.AgentService/GetModel',
+                request_serializer=valor_dot_agent_dot_v1_dot_agent__pb2.GetModelRequest.SerializeToString,
+                response_deserializer=valor_dot_agent_dot_v1_dot_agent__pb2.GetModelResponse.FromString,
+                _registered_method=True)
 
 
 class AgentServiceServicer:
@@ -57,6 +62,13 @@ class AgentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetModel(self, request, context):
+        """The model that answers, and what it costs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AgentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -64,6 +76,11 @@ def add_AgentServiceServicer_to_server(servicer, server):
                     servicer.RunTurn,
                     request_deserializer=valor_dot_agent_dot_v1_dot_agent__pb2.RunTurnRequest.FromString,
                     response_serializer=valor_dot_agent_dot_v1_dot_agent__pb2.RunTurnResponse.SerializeToString,
+            ),
+            'GetModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModel,
+                    request_deserializer=valor_dot_agent_dot_v1_dot_agent__pb2.GetModelRequest.FromString,
+                    response_serializer=valor_dot_agent_dot_v1_dot_agent__pb2.GetModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -94,6 +111,33 @@ class AgentService:
             '/valor.agent.v1.AgentService/RunTurn',
             valor_dot_agent_dot_v1_dot_agent__pb2.RunTurnRequest.SerializeToString,
             valor_dot_agent_dot_v1_dot_agent__pb2.RunTurnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/valor.agent.v1.AgentService/GetModel',
+            valor_dot_agent_dot_v1_dot_agent__pb2.GetModelRequest.SerializeToString,
+            valor_dot_agent_dot_v1_dot_agent__pb2.GetModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class AgentServiceStub:
     model call, the tool and its sandbox end at once. A broken stream is not resumed: open a new one and hand the
     acknowledged checkpoints back in Start.
     """
+    GetModel: _grpc.UnaryUnaryMultiCallable[_agent_pb2.GetModelRequest, _agent_pb2.GetModelResponse]
+    """The model that answers, and what it costs."""
 
 @_typing.type_check_only
 class AgentServiceAsyncStub(AgentServiceStub):
@@ -53,6 +55,8 @@ class AgentServiceAsyncStub(AgentServiceStub):
     model call, the tool and its sandbox end at once. A broken stream is not resumed: open a new one and hand the
     acknowledged checkpoints back in Start.
     """
+    GetModel: _aio.UnaryUnaryMultiCallable[_agent_pb2.GetModelRequest, _agent_pb2.GetModelResponse]  # type: ignore[assignment]
+    """The model that answers, and what it costs."""
 
 class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Thinks. Keeps nothing between turns."""
@@ -69,5 +73,13 @@ class AgentServiceServicer(metaclass=_abc_1.ABCMeta):
         model call, the tool and its sandbox end at once. A broken stream is not resumed: open a new one and hand the
         acknowledged checkpoints back in Start.
         """
+
+    @_abc_1.abstractmethod
+    def GetModel(
+        self,
+        request: _agent_pb2.GetModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_agent_pb2.GetModelResponse, _abc.Awaitable[_agent_pb2.GetModelResponse]]:
+        """The model that answers, and what it costs."""
 
 def add_AgentServiceServicer_to_server(servicer: AgentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -137,6 +137,31 @@ TURN_STATE_FAILED: TurnState.ValueType  # 5
 TURN_STATE_CANCELLED: TurnState.ValueType  # 6
 Global___TurnState: _TypeAlias = TurnState  # noqa: Y015
 
+class _DeadLetterKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeadLetterKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeadLetterKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEAD_LETTER_KIND_UNSPECIFIED: _DeadLetterKind.ValueType  # 0
+    DEAD_LETTER_KIND_TURN: _DeadLetterKind.ValueType  # 1
+    """A question that could not be answered; its replay answers it."""
+    DEAD_LETTER_KIND_PARTS: _DeadLetterKind.ValueType  # 2
+    """Parts of an answer that the channel refused for good; their replay sends them again under new random ids."""
+    DEAD_LETTER_KIND_UPDATE: _DeadLetterKind.ValueType  # 3
+    """An update that a channel could not hand over; its replay submits it, where it could be read."""
+
+class DeadLetterKind(_DeadLetterKind, metaclass=_DeadLetterKindEnumTypeWrapper): ...
+
+DEAD_LETTER_KIND_UNSPECIFIED: DeadLetterKind.ValueType  # 0
+DEAD_LETTER_KIND_TURN: DeadLetterKind.ValueType  # 1
+"""A question that could not be answered; its replay answers it."""
+DEAD_LETTER_KIND_PARTS: DeadLetterKind.ValueType  # 2
+"""Parts of an answer that the channel refused for good; their replay sends them again under new random ids."""
+DEAD_LETTER_KIND_UPDATE: DeadLetterKind.ValueType  # 3
+"""An update that a channel could not hand over; its replay submits it, where it could be read."""
+Global___DeadLetterKind: _TypeAlias = DeadLetterKind  # noqa: Y015
+
 @_typing.final
 class Sender(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -744,6 +769,7 @@ class GetQueueResponse(_message.Message):
     OLDEST_WAITING_SECONDS_FIELD_NUMBER: _builtins.int
     DEAD_FIELD_NUMBER: _builtins.int
     PROMISES_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
     waiting: _builtins.int
     running: _builtins.int
     undelivered: _builtins.int
@@ -751,8 +777,11 @@ class GetQueueResponse(_message.Message):
     oldest_waiting_seconds: _builtins.float
     """Seconds that the oldest claimable turn waits."""
     dead: _builtins.int
+    """Dead letters that nobody dealt with."""
     promises: _builtins.int
     """Promises that wait for their time or for another promise."""
+    dropped: _builtins.int
+    """Dead letters that were dropped, ever."""
     def __init__(
         self,
         *,
@@ -762,10 +791,11 @@ class GetQueueResponse(_message.Message):
         oldest_waiting_seconds: _builtins.float = ...,
         dead: _builtins.int = ...,
         promises: _builtins.int = ...,
+        dropped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "oldest_waiting_seconds", b"oldest_waiting_seconds", "promises", b"promises", "running", b"running", "undelivered", b"undelivered", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "dropped", b"dropped", "oldest_waiting_seconds", b"oldest_waiting_seconds", "promises", b"promises", "running", b"running", "undelivered", b"undelivered", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -782,10 +812,15 @@ class DeadLetter(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    LETTER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     turn_id: _builtins.str
+    """Empty: an update, which has none."""
     message_id: _builtins.int
     reason: _builtins.str
     cause: _builtins.str
+    letter_id: _builtins.str
+    kind: Global___DeadLetterKind.ValueType
     @_builtins.property
     def account(self) -> _common_pb2.Account: ...
     @_builtins.property
@@ -802,10 +837,12 @@ class DeadLetter(_message.Message):
         reason: _builtins.str = ...,
         cause: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        letter_id: _builtins.str = ...,
+        kind: Global___DeadLetterKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "cause", b"cause", "create_time", b"create_time", "message_id", b"message_id", "reason", b"reason", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "address", b"address", "cause", b"cause", "create_time", b"create_time", "kind", b"kind", "letter_id", b"letter_id", "message_id", b"message_id", "reason", b"reason", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -856,6 +893,171 @@ class ListDeadLettersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDeadLettersResponse: _TypeAlias = ListDeadLettersResponse  # noqa: Y015
+
+@_typing.final
+class GetDeadLetterRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_ID_FIELD_NUMBER: _builtins.int
+    letter_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        letter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["letter_id", b"letter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeadLetterRequest: _TypeAlias = GetDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class GetDeadLetterResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEAD_LETTER_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    content: _builtins.str
+    """The question, the parts, or the update as its channel keeps it."""
+    @_builtins.property
+    def dead_letter(self) -> Global___DeadLetter: ...
+    def __init__(
+        self,
+        *,
+        dead_letter: Global___DeadLetter | None = ...,
+        content: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dead_letter", b"dead_letter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "dead_letter", b"dead_letter"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeadLetterResponse: _TypeAlias = GetDeadLetterResponse  # noqa: Y015
+
+@_typing.final
+class ReplayDeadLetterRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_ID_FIELD_NUMBER: _builtins.int
+    letter_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        letter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["letter_id", b"letter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDeadLetterRequest: _TypeAlias = ReplayDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class ReplayDeadLetterResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TURN_ID_FIELD_NUMBER: _builtins.int
+    turn_id: _builtins.str
+    """The turn that answers now."""
+    def __init__(
+        self,
+        *,
+        turn_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["turn_id", b"turn_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReplayDeadLetterResponse: _TypeAlias = ReplayDeadLetterResponse  # noqa: Y015
+
+@_typing.final
+class DropDeadLetterRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LETTER_ID_FIELD_NUMBER: _builtins.int
+    letter_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        letter_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["letter_id", b"letter_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropDeadLetterRequest: _TypeAlias = DropDeadLetterRequest  # noqa: Y015
+
+@_typing.final
+class DropDeadLetterResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropDeadLetterResponse: _TypeAlias = DropDeadLetterResponse  # noqa: Y015
+
+@_typing.final
+class ReportPoisonRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    SUBMISSION_FIELD_NUMBER: _builtins.int
+    content: _builtins.str
+    """The update as the channel keeps it."""
+    cause: _builtins.str
+    """Why it was refused, in the channel's words."""
+    @_builtins.property
+    def account(self) -> _common_pb2.Account: ...
+    @_builtins.property
+    def submission(self) -> Global___SubmitMessageRequest:
+        """The message, where the update could be read."""
+
+    def __init__(
+        self,
+        *,
+        account: _common_pb2.Account | None = ...,
+        content: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        submission: Global___SubmitMessageRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "submission", b"submission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "cause", b"cause", "content", b"content", "submission", b"submission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportPoisonRequest: _TypeAlias = ReportPoisonRequest  # noqa: Y015
+
+@_typing.final
+class ReportPoisonResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportPoisonResponse: _TypeAlias = ReportPoisonResponse  # noqa: Y015
 
 @_typing.final
 class ReplayTurnRequest(_message.Message):

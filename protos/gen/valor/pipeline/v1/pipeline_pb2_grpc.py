@@ -75,6 +75,26 @@ class PipelineServiceStub:
                 request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ListDeadLettersRequest.SerializeToString,
                 response_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ListDeadLettersResponse.FromString,
                 _registered_method=True)
+        self.GetDeadLetter = channel.unary_unary(
+                '/valor.pipeline.v1.PipelineService/GetDeadLetter',
+                request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.GetDeadLetterRequest.SerializeToString,
+                response_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.GetDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.ReplayDeadLetter = channel.unary_unary(
+                '/valor.pipeline.v1.PipelineService/ReplayDeadLetter',
+                request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReplayDeadLetterRequest.SerializeToString,
+                response_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReplayDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.DropDeadLetter = channel.unary_unary(
+                '/valor.pipeline.v1.PipelineService/DropDeadLetter',
+                request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DropDeadLetterRequest.SerializeToString,
+                response_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DropDeadLetterResponse.FromString,
+                _registered_method=True)
+        self.ReportPoison = channel.unary_unary(
+                '/valor.pipeline.v1.PipelineService/ReportPoison',
+                request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReportPoisonRequest.SerializeToString,
+                response_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReportPoisonResponse.FromString,
+                _registered_method=True)
         self.ReplayTurn = channel.unary_unary(
                 '/valor.pipeline.v1.PipelineService/ReplayTurn',
                 request_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReplayTurnRequest.SerializeToString,
@@ -88,7 +108,8 @@ class PipelineServiceServicer:
 
     def SubmitMessage(self, request, context):
         """Stores a message and the turn it asks for. Key: (account, chat, message id); a repeat returns the first answer,
-        a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT.
+        a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT. Too much waits:
+        RESOURCE_EXHAUSTED with RetryInfo; submit it again after that time, and nothing of its chat before it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,6 +163,33 @@ class PipelineServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDeadLetter(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayDeadLetter(self, request, context):
+        """Tries again what a letter holds, once: a repeat returns OK and changes nothing. What fails again is a new letter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropDeadLetter(self, request, context):
+        """Ends a letter for good. A repeat returns OK and changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportPoison(self, request, context):
+        """A channel has parked an update that it cannot hand over. Key: (account, content); a repeat is the same letter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReplayTurn(self, request, context):
         """Runs a dead turn again. Only a failed turn can be replayed; a repeat finds it waiting and returns OK.
         """
@@ -191,6 +239,26 @@ def add_PipelineServiceServicer_to_server(servicer, server):
                     servicer.ListDeadLetters,
                     request_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ListDeadLettersRequest.FromString,
                     response_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ListDeadLettersResponse.SerializeToString,
+            ),
+            'GetDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDeadLetter,
+                    request_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.GetDeadLetterRequest.FromString,
+                    response_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.GetDeadLetterResponse.SerializeToString,
+            ),
+            'ReplayDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayDeadLetter,
+                    request_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReplayDeadLetterRequest.FromString,
+                    response_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReplayDeadLetterResponse.SerializeToString,
+            ),
+            'DropDeadLetter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropDeadLetter,
+                    request_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DropDeadLetterRequest.FromString,
+                    response_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DropDeadLetterResponse.SerializeToString,
+            ),
+            'ReportPoison': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportPoison,
+                    request_deserializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReportPoisonRequest.FromString,
+                    response_serializer=valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReportPoisonResponse.SerializeToString,
             ),
             'ReplayTurn': grpc.unary_unary_rpc_method_handler(
                     servicer.ReplayTurn,
@@ -415,6 +483,114 @@ class PipelineService:
             '/valor.pipeline.v1.PipelineService/ListDeadLetters',
             valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ListDeadLettersRequest.SerializeToString,
             valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ListDeadLettersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/valor.pipeline.v1.PipelineService/GetDeadLetter',
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.GetDeadLetterRequest.SerializeToString,
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.GetDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/valor.pipeline.v1.PipelineService/ReplayDeadLetter',
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReplayDeadLetterRequest.SerializeToString,
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReplayDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropDeadLetter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/valor.pipeline.v1.PipelineService/DropDeadLetter',
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DropDeadLetterRequest.SerializeToString,
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.DropDeadLetterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportPoison(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/valor.pipeline.v1.PipelineService/ReportPoison',
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReportPoisonRequest.SerializeToString,
+            valor_dot_pipeline_dot_v1_dot_pipeline__pb2.ReportPoisonResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,7 +35,8 @@ class PipelineServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PipelineServiceAsyncStub: ...
     SubmitMessage: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.SubmitMessageRequest, _pipeline_pb2.SubmitMessageResponse]
     """Stores a message and the turn it asks for. Key: (account, chat, message id); a repeat returns the first answer,
-    a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT.
+    a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT. Too much waits:
+    RESOURCE_EXHAUSTED with RetryInfo; submit it again after that time, and nothing of its chat before it.
     """
     DeleteMessages: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.DeleteMessagesRequest, _pipeline_pb2.DeleteMessagesResponse]
     """People deleted messages: what waits or runs for them is cancelled. A repeat is harmless."""
@@ -51,6 +52,13 @@ class PipelineServiceStub:
     GetQueue: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.GetQueueRequest, _pipeline_pb2.GetQueueResponse]
     """How much waits, and for how long."""
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.ListDeadLettersRequest, _pipeline_pb2.ListDeadLettersResponse]
+    GetDeadLetter: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.GetDeadLetterRequest, _pipeline_pb2.GetDeadLetterResponse]
+    ReplayDeadLetter: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.ReplayDeadLetterRequest, _pipeline_pb2.ReplayDeadLetterResponse]
+    """Tries again what a letter holds, once: a repeat returns OK and changes nothing. What fails again is a new letter."""
+    DropDeadLetter: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.DropDeadLetterRequest, _pipeline_pb2.DropDeadLetterResponse]
+    """Ends a letter for good. A repeat returns OK and changes nothing."""
+    ReportPoison: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.ReportPoisonRequest, _pipeline_pb2.ReportPoisonResponse]
+    """A channel has parked an update that it cannot hand over. Key: (account, content); a repeat is the same letter."""
     ReplayTurn: _grpc.UnaryUnaryMultiCallable[_pipeline_pb2.ReplayTurnRequest, _pipeline_pb2.ReplayTurnResponse]
     """Runs a dead turn again. Only a failed turn can be replayed; a repeat finds it waiting and returns OK."""
 
@@ -61,7 +69,8 @@ class PipelineServiceAsyncStub(PipelineServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     SubmitMessage: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.SubmitMessageRequest, _pipeline_pb2.SubmitMessageResponse]  # type: ignore[assignment]
     """Stores a message and the turn it asks for. Key: (account, chat, message id); a repeat returns the first answer,
-    a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT.
+    a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT. Too much waits:
+    RESOURCE_EXHAUSTED with RetryInfo; submit it again after that time, and nothing of its chat before it.
     """
     DeleteMessages: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.DeleteMessagesRequest, _pipeline_pb2.DeleteMessagesResponse]  # type: ignore[assignment]
     """People deleted messages: what waits or runs for them is cancelled. A repeat is harmless."""
@@ -77,6 +86,13 @@ class PipelineServiceAsyncStub(PipelineServiceStub):
     GetQueue: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.GetQueueRequest, _pipeline_pb2.GetQueueResponse]  # type: ignore[assignment]
     """How much waits, and for how long."""
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.ListDeadLettersRequest, _pipeline_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
+    GetDeadLetter: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.GetDeadLetterRequest, _pipeline_pb2.GetDeadLetterResponse]  # type: ignore[assignment]
+    ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.ReplayDeadLetterRequest, _pipeline_pb2.ReplayDeadLetterResponse]  # type: ignore[assignment]
+    """Tries again what a letter holds, once: a repeat returns OK and changes nothing. What fails again is a new letter."""
+    DropDeadLetter: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.DropDeadLetterRequest, _pipeline_pb2.DropDeadLetterResponse]  # type: ignore[assignment]
+    """Ends a letter for good. A repeat returns OK and changes nothing."""
+    ReportPoison: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.ReportPoisonRequest, _pipeline_pb2.ReportPoisonResponse]  # type: ignore[assignment]
+    """A channel has parked an update that it cannot hand over. Key: (account, content); a repeat is the same letter."""
     ReplayTurn: _aio.UnaryUnaryMultiCallable[_pipeline_pb2.ReplayTurnRequest, _pipeline_pb2.ReplayTurnResponse]  # type: ignore[assignment]
     """Runs a dead turn again. Only a failed turn can be replayed; a repeat finds it waiting and returns OK."""
 
@@ -90,7 +106,8 @@ class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_pipeline_pb2.SubmitMessageResponse, _abc.Awaitable[_pipeline_pb2.SubmitMessageResponse]]:
         """Stores a message and the turn it asks for. Key: (account, chat, message id); a repeat returns the first answer,
-        a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT.
+        a higher version with other content is an edit. Refused for good: INVALID_ARGUMENT. Too much waits:
+        RESOURCE_EXHAUSTED with RetryInfo; submit it again after that time, and nothing of its chat before it.
         """
 
     @_abc_1.abstractmethod
@@ -148,6 +165,37 @@ class PipelineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _pipeline_pb2.ListDeadLettersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_pipeline_pb2.ListDeadLettersResponse, _abc.Awaitable[_pipeline_pb2.ListDeadLettersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetDeadLetter(
+        self,
+        request: _pipeline_pb2.GetDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pipeline_pb2.GetDeadLetterResponse, _abc.Awaitable[_pipeline_pb2.GetDeadLetterResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ReplayDeadLetter(
+        self,
+        request: _pipeline_pb2.ReplayDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pipeline_pb2.ReplayDeadLetterResponse, _abc.Awaitable[_pipeline_pb2.ReplayDeadLetterResponse]]:
+        """Tries again what a letter holds, once: a repeat returns OK and changes nothing. What fails again is a new letter."""
+
+    @_abc_1.abstractmethod
+    def DropDeadLetter(
+        self,
+        request: _pipeline_pb2.DropDeadLetterRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pipeline_pb2.DropDeadLetterResponse, _abc.Awaitable[_pipeline_pb2.DropDeadLetterResponse]]:
+        """Ends a letter for good. A repeat returns OK and changes nothing."""
+
+    @_abc_1.abstractmethod
+    def ReportPoison(
+        self,
+        request: _pipeline_pb2.ReportPoisonRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pipeline_pb2.ReportPoisonResponse, _abc.Awaitable[_pipeline_pb2.ReportPoisonResponse]]:
+        """A channel has parked an update that it cannot hand over. Key: (account, content); a repeat is the same letter."""
 
     @_abc_1.abstractmethod
     def ReplayTurn(
