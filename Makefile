@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := check
-.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench
+.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench soak
 BIN := .venv/bin
 N ?= 1000
 SEED ?= 7
@@ -52,5 +52,8 @@ check: lint types layers protos-check test  ## Everything that has to pass
 chaos: .venv/ready-dev  ## Make everything fail while people write; N messages, SEED, STORE=postgres with two replicas each
 	@$(BESIDE_STORE) $(BIN)/python -m tests.chaos --messages $(N) --seed $(SEED) --store $(STORE) $(ARGS)
 
-bench: .venv/ready-dev  ## Measure speed and memory against the bars
-	$(BIN)/python -m tests.bench $(ARGS)
+bench: .venv/ready-dev  ## Measure speed and memory against the bars; STORE=postgres
+	@$(BESIDE_STORE) $(BIN)/python -m tests.bench $(ARGS)
+
+soak: .venv/ready-dev  ## Measure memory over half an hour of steady load; STORE=postgres
+	@$(BESIDE_STORE) $(BIN)/python -m tests.bench.soak $(ARGS)

@@ -9,6 +9,7 @@ import grpc
 
 from tests.bench.load import crowd, percentile
 from tests.bench.stage import House, Stage, house
+from tests.support.store import SERVER
 
 WARM = 3.0
 """Seconds of load before a measurement counts."""
@@ -82,7 +83,7 @@ async def saturated(on: Stage, seconds: float) -> list[Figure]:
     figures = []
     for name, arguments, rate, processor in (
         ("one process", (), 80.0, None),
-        ("separate processes", ("-m", "services.cli", "up", "--processes"), 100.0, 15.0),
+        ("separate processes", ("-m", "services.cli", "up", "--processes"), 80.0 if SERVER else 100.0, 15.0),
     ):
         async with house(on, *arguments) as running:
             speed, cost = await _speed(on, running, seconds)

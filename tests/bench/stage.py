@@ -17,6 +17,7 @@ from services.testdc.model import Account
 from services.testdc.remote import Sandbox
 from services.testdc.server import TestDC
 from tests.support.model_server import TEXT, ModelServer, Reply, Request, serving
+from tests.support.store import database
 
 BOT_TOKEN = "4242:bench-needs-no-secret"
 CONTROL_TOKEN = "bench-needs-no-secret"
@@ -136,14 +137,14 @@ class House:
 
 @asynccontextmanager
 async def house(on: Stage, *arguments: str, ready: bytes = b"Valor is up") -> AsyncIterator[House]:
-    """Run a program on the stage until the block ends; by default Valor in one process."""
+    """Run a program on the stage until the block ends; by default Valor in one process, on the store of the run."""
     data = on.folder / f"data-{time.monotonic_ns()}"
     data.mkdir()
     program = arguments or ("-m", "services.cli", "up")
-    with (data / "log").open("wb") as log:
+    with (data / "log").open("wb") as log, database() as url:
         started = time.time()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *program, env=on.environment(data), stdout=log, stderr=log
+            sys.executable, *program, env=on.environment(data) | {"VALOR_DATABASE": url}, stdout=log, stderr=log
         )
         try:
             while ready not in (data / "log").read_bytes():
