@@ -73,10 +73,8 @@ def slope(seen: Sequence[Minute]) -> float:
 def report(seen: Sequence[Minute], answers: Sequence[Answered], rise: float) -> None:
     """The last line is the verdict."""
     added = [answer.milliseconds for answer in answers]
-    begin, end = added[: len(added) // 5], added[-len(added) // 5 :]
-    print(
-        f"answered {len(answers)}; p50 {percentile(begin, 0.5):.0f} ms at first, {percentile(end, 0.5):.0f} ms at last"
-    )
+    first, last = percentile(added[: len(added) // 5], 0.5), percentile(added[-len(added) // 5 :], 0.5)
+    print(f"answered {len(answers)}; p50 {first:.0f} ms at first, {last:.0f} ms at last")  # noqa: T201
     sign = "ok" if rise <= BAR else "MISSED"
     print(f"memory {seen[0].megabytes:.1f} → {seen[-1].megabytes:.1f} MB, slope {rise:+.2f} MB/h (≤ {BAR:g}) {sign}")  # noqa: T201
 
