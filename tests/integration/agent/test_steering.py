@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from services.agent.exchange import Exchange
+from services.agent.model import Steer
 from tests.integration.agent.scene import Toolrunner, scene
 from tests.support.model_server import Reply
+from tests.support.sandbox import until
 from valor.agent.v1 import agent_pb2 as pb
 
 LOOK, DONE = Reply("Let me look.", calls=(("look", {}),)), Reply("Seen.")
@@ -29,9 +32,14 @@ def last_words(request: dict[str, Any]) -> str:
 )
 @pytest.mark.parametrize("model", ["anthropic:claude-haiku-5-5", "openai-chat:gpt-test"])
 async def test_what_is_said_while_a_tool_runs_goes_before_the_next_model_call(
-    tmp_path: Path, *, model: str, rewords: bool, note: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, model: str, rewords: bool, note: str
 ) -> None:
-    go = asyncio.Event()
+    go, heard = asyncio.Event(), list[Steer]()
+    hear = Exchange.steer
+
+    def listen(exchange: Exchange, said: Steer) -> None:
+        hear(exchange, said)
+        heard.append(said)
 
     async def look(_arguments: dict[str, Any]) -> str:
         await go.wait()
@@ -41,10 +49,12 @@ async def test_what_is_said_while_a_tool_runs_goes_before_the_next_model_call(
         scene(tmp_path, LOOK, DONE, toolrunner=Toolrunner(look=look), model=model) as it,
         it.agent.turn("What is there?") as turn,
     ):
+        monkeypatch.setattr(Exchange, "steer", listen)
         await turn.until("tool_started")
         await turn.send(steer=steer("And what colour?", rewords=rewords))
         await turn.send(steer=steer("And how big?", name="8:1"))
         await turn.call.write(pb.RunTurnRequest(steer=steer("Be short.", name="9:1")))
+        await until(lambda: len(heard) == 3)
         go.set()
         output = await turn.output()
     assert list(output.steer_ids) == ["7:1", "8:1", "9:1"]
