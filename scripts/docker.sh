@@ -15,8 +15,10 @@ if ! docker info >/dev/null 2>&1; then
     fi
     run=$(mktemp -d)
     mkdir -p "$cache/docker"
+    exec 9>"$cache/docker.lock"
+    flock --nonblock 9 || { echo "Another command has the engine; waiting for it …" >&2; flock 9; }
     export DOCKER_HOST=unix://$run/docker.sock
-    dockerd --data-root "$cache/docker" --exec-root "$run/exec" --pidfile "$run/pid" --host "$DOCKER_HOST" >"$run/log" 2>&1 &
+    dockerd --data-root "$cache/docker" --exec-root "$run/exec" --pidfile "$run/pid" --host "$DOCKER_HOST" >"$run/log" 2>&1 9>&- &
     engine=$!
     trap 'kill $engine 2>/dev/null; wait $engine || true; rm -rf "$run"' EXIT
     for _ in $(seq 120); do
@@ -25,4 +27,4 @@ if ! docker info >/dev/null 2>&1; then
         sleep 0.5
     done
 fi
-"$@"
+"$@" 9>&-
