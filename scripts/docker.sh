@@ -20,7 +20,7 @@ if ! docker info >/dev/null 2>&1; then
     export DOCKER_HOST=unix://$run/docker.sock
     dockerd --data-root "$cache/docker" --exec-root "$run/exec" --pidfile "$run/pid" --host "$DOCKER_HOST" >"$run/log" 2>&1 9>&- &
     engine=$!
-    trap 'kill $engine 2>/dev/null; wait $engine || true; rm -rf "$run"' EXIT
+    trap 'kill $engine 2>/dev/null; wait $engine || true; umount "$run"/exec/netns/* 2>/dev/null || true; rm -rf "$run"' EXIT
     for _ in $(seq 120); do
         docker info >/dev/null 2>&1 && break
         kill -0 $engine 2>/dev/null || { echo "Docker's engine does not start:" >&2; tail -n 5 "$run/log" >&2; exit 1; }

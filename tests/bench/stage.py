@@ -56,7 +56,7 @@ class Stage:
         if self.model.server is None:
             raise LookupError("the model does not run")
         return {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("VALOR_")},
             "VALOR_DATA": str(data),
             "VALOR_MODEL": "anthropic:claude-haiku-4-5",
             "VALOR_MODEL_URL": self.model.server.url,

@@ -22,7 +22,10 @@ def main(command: list[str]) -> int:
     image = os.environ["VALOR_TEST_POSTGRES_IMAGE"]
     container = PostgresContainer(image, username="postgres", password=PASSWORD, dbname="postgres")
     fsync = os.environ.get("VALOR_TEST_POSTGRES_FSYNC", "on")
-    container.with_command(f"-c fsync={fsync} -c max_connections=300").with_bind_ports(5432, port)
+    # On the machine's own network, without a proxy in between, and found at the same port after every restart.
+    container.ports.clear()
+    container.with_kwargs(network_mode="host").with_env("PGPORT", str(port))
+    container.with_command(f"-c fsync={fsync} -c max_connections=300 -c listen_addresses=127.0.0.1")
     with container:
         environment = {
             "VALOR_TEST_POSTGRES": f"postgresql://postgres:{PASSWORD}@127.0.0.1:{port}/postgres",
