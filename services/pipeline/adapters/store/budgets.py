@@ -109,17 +109,15 @@ def _charge(tx: Transaction, turn_id: int, subjects: Subjects, amount: Amount, n
 
 
 def _count(tx: Transaction, subjects: Subjects, amount: Amount, day: str) -> None:
-    for scope, subject in subjects.items():
-        tx.run(
-            "INSERT INTO budgets (scope, subject, day, tokens, cost) VALUES (:scope, :subject, :day, :tokens, :cost)"
-            " ON CONFLICT (scope, subject, day)"
-            " DO UPDATE SET tokens = budgets.tokens + :tokens, cost = budgets.cost + :cost",
-            scope=scope,
-            subject=subject,
-            day=day,
-            tokens=amount.tokens,
-            cost=amount.cost,
-        )
+    rows_of = ", ".join(f"('{scope}', :{scope}, :day, :tokens, :cost)" for scope in subjects)
+    tx.run(
+        f"INSERT INTO budgets (scope, subject, day, tokens, cost) VALUES {rows_of} ON CONFLICT (scope, subject, day)"
+        " DO UPDATE SET tokens = budgets.tokens + excluded.tokens, cost = budgets.cost + excluded.cost",
+        day=day,
+        tokens=amount.tokens,
+        cost=amount.cost,
+        **{str(scope): subject for scope, subject in subjects.items()},
+    )
 
 
 def _standing(tx: Transaction, limit: Limit, subjects: Subjects, day: str) -> Standing:
