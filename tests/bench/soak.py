@@ -17,8 +17,8 @@ BAR = 1.0
 """Megabytes an hour (architecture, section 9)."""
 PEOPLE, THINKING = 20, 2.0
 """So many people, who think for so many seconds on average between an answer and the next question."""
-WARM = 0.2
-"""The part of the run in which caches fill; it does not count."""
+WARM = 180.0
+"""Seconds in which people do not think at all, so that caches fill; they do not count."""
 LOOK = 1.0
 """Seconds between two looks at the memory."""
 
@@ -44,10 +44,11 @@ def main() -> None:
 async def run(minutes: float, folder: Path) -> float:
     """One run; megabytes an hour."""
     async with stage(folder, PEOPLE) as on, house(on) as running, crowd(on) as people:
+        await people.busy(on.people, WARM)
         watching = asyncio.create_task(watch(running, minutes))
         answers = await people.busy(on.people, minutes * 60, thinking=THINKING)
         seen = await watching
-    rise = slope(seen[int(len(seen) * WARM) :])
+    rise = slope(seen)
     report(seen, answers, rise)
     return rise
 
