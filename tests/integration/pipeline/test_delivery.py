@@ -59,7 +59,9 @@ async def test_whatever_speaks_and_however_long_no_part_is_too_long_for_telegram
 
     house.agent.script = answer
     asked = [fuzz(40_000) for _ in range(15)]
-    asked += [f"/{name} {fuzz(4_000)}" for name in ("help", "usage", "cancel", "timezone", "steer", "remind", "nothing")]
+    asked += [
+        f"/{name} {fuzz(4_000)}" for name in ("help", "usage", "cancel", "timezone", "steer", "remind", "nothing")
+    ]
     asked += [f"/remind in 1 day {'🙂' * dice.randrange(900, 990)}" for _ in range(20)]
     asked += [f"/every day at 9:00 {fuzz(900)}" for _ in range(5)]
     asked += [f"/remind in 1 second {fuzz(900)}", "/promises", "/usage", "/status"]
@@ -195,7 +197,7 @@ async def test_what_is_fleeting_is_not_kept_for_later(tmp_path: Path, monkeypatc
 
 
 async def test_a_part_that_is_refused_frees_its_lane_and_the_person_is_told(house: House) -> None:
-    """F8."""
+    """F8, F27. Nothing is sent that would look like success."""
     house.agent.on("hello", long_answer)
     refused: list[str] = []
 
@@ -212,6 +214,7 @@ async def test_a_part_that_is_refused_frees_its_lane_and_the_person_is_told(hous
     assert texts[-2:] == [failures.WORDS["UNDELIVERABLE"], "answer to next"]
     assert len(house.channel.parts()) == len({part.part_id for part in house.channel.parts()})
     assert turn.reason == "UNDELIVERABLE"
+    assert house.channel.parts(pb.PART_KIND_REACTION) == []
     letters = (await house.pipeline.dead()).dead_letters
     assert [(letter.reason, letter.cause) for letter in letters] == [("UNDELIVERABLE", "MESSAGE_TOO_LONG")]
 

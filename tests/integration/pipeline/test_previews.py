@@ -70,6 +70,7 @@ async def test_in_a_group_the_final_text_edits_the_preview(house: House, speaker
 
 async def test_a_growing_answer_is_shown_by_edits_of_the_preview_and_none_comes_after_the_end(house: House) -> None:
     """F12."""
+
     async def talk(act: Act) -> str:
         for _ in range(40):
             await act.say("more ")

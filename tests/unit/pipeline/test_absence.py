@@ -25,15 +25,17 @@ def test_it_is_told_when_it_is_long_and_then_as_rarely() -> None:
 def test_who_comes_back_begins_anew() -> None:
     clock = Clock()
     absence = Absence(clock)
-    assert not absence.lasts
-    assert not absence.note()
+    for _ in range(2):
+        assert not absence.lasts
+        assert not absence.note()
+        clock.now += LONG - 1
+        absence.end()
+
+
+def test_it_lasts_until_somebody_is_reached() -> None:
+    absence = Absence()
+    absence.note()
     assert absence.lasts
-    clock.now += LONG - 1
-    absence.end()
-    assert not absence.lasts
-    assert not absence.note()
-    clock.now += LONG - 1
-    assert not absence.note()
 
 
 def test_pauses_grow_to_the_last_one() -> None:
