@@ -2,6 +2,9 @@
 
 from services.chassis.errors import Exhausted, TimedOut, Unavailable, ValorError
 
+NO_AGENT = "NO_AGENT"
+"""No agent could be reached in all the time that the turn had."""
+
 NOT_ALLOWED = "PROMISE_NOT_ALLOWED"
 """Whoever asked for a promise may not talk to us any more."""
 
@@ -21,6 +24,8 @@ WORDS = {
     "Please ask in other words.",
     "UNDELIVERABLE": "I have an answer, but not all of it could be delivered here. "
     "It is noted, and whoever runs me can repeat it.",
+    NO_AGENT: "The part of me that thinks could not be reached for too long, so I stopped trying. "
+    "It is noted, and whoever runs me can repeat it.",
     "TURN_TIMEOUT": "This took longer than I may work on one answer, so I stopped. Please ask for less at once.",
     "PROMISE_TIMEOUT": "It took longer than the time that was set for it, so I stopped.",
     NOT_ALLOWED: "Whoever asked for it may not talk to me any more.",
@@ -36,6 +41,9 @@ ATTEMPTS_AT_LIMITS = 9
 
 WAITING = "My language model takes no more questions for the moment. I will answer as soon as it does; please wait."
 """What the person is told once, meanwhile."""
+
+NOBODY = "The part of me that thinks cannot be reached at the moment. I will answer as soon as it can; please wait."
+"""What the person is told once, while no agent can be reached."""
 
 NOTABLE = 2.0
 """Seconds; nobody is told of a shorter wait."""

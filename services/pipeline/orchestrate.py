@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from services.chassis import logs
 from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
+from services.pipeline.absence import Absence
 from services.pipeline.model import Draft, Limits, Question, Role, Said, Turn
 from services.pipeline.plan import Planner
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
@@ -22,9 +24,6 @@ RIGHTS = {Role.OWNER: ("tools",), Role.MEMBER: ("tools",), Role.GUEST: ("tools",
 
 FOUND = 8
 """Messages that a search of the chat returns at most."""
-
-AWAY = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
-"""Seconds between attempts while the agent is away; the last one for ever."""
 
 REACTIONS = frozenset(
     "👍👎❤🔥🥰👏😁🤔🤯😱🤬😢🎉🤩🤮💩🙏👌🕊🤡🥱🥴😍🐳🌚🌭💯🤣⚡🍌🏆💔🤨😐🍓🍾💋🖕😈😴😭🤓👻👀🎃🙈😇😨🤝✍🤗🫡🎅🎄☃💅🤪🗿🆒💘🙉🦄😘💊🙊😎👾🤷😡"
@@ -42,6 +41,7 @@ class Orchestrator:
         self._steering, self._limits, self._seconds = Steering(store), limits, seconds
         self._planner = Planner(store)
         self._pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self._clock: Callable[[], float] = time.monotonic
 
     def look_at(self, lane: str) -> None:
         """Something happened in a lane: it may join the turn that runs there."""
@@ -55,30 +55,33 @@ class Orchestrator:
             Spent: There is no budget left for it.
             LostOwnership: The turn is not ours any more.
         """
+        absence = Absence(self._clock)
         try:
             async with asyncio.timeout(turn.seconds(self._seconds)):
-                return await self._persist(turn, text)
+                return await self._persist(turn, text, absence)
         except TimeoutError:
-            reason = "TURN_TIMEOUT" if turn.promise is None else "PROMISE_TIMEOUT"
-            raise TimedOut("The turn took too long.", reason=reason) from None
+            raise TimedOut("The turn took too long.", reason=_timeout(turn, absence)) from None
 
-    async def _persist(self, turn: Turn, text: str) -> Output:
-        resumed, away = turn.fence > 1, 0
+    async def _persist(self, turn: Turn, text: str, absence: Absence) -> Output:
+        resumed = turn.fence > 1
         while True:
             try:
-                return await self._attempt(turn, text, resumed=resumed)
+                return await self._attempt(turn, text, absence, resumed=resumed)
             except ValorError as error:
                 if not failures.is_passing(error):
                     raise
-                away = await self._wait(turn, error, away)
+                await self._wait(turn, error, absence)
                 resumed = True
 
-    async def _wait(self, turn: Turn, error: ValorError, away: int) -> int:
+    async def _wait(self, turn: Turn, error: ValorError, absence: Absence) -> None:
         """Wait before the next attempt; only failures of the model use attempts up."""
         if not failures.is_of_the_model(error):
             log.info("agent_away", reason=error.reason)
-            await self._pause(AWAY[min(away, len(AWAY) - 1)])
-            return away + 1
+            if absence.note():
+                await self._store.tell(turn, Draft(failures.NOBODY))
+            await self._pause(absence.pause())
+            return
+        absence.end()
         attempts = await self._store.note_failure(turn)
         if attempts >= failures.attempts(error):
             raise error
@@ -86,23 +89,23 @@ class Orchestrator:
             await self._store.tell(turn, Draft(failures.WAITING))
         log.warning("model_failed", reason=error.reason, attempts=attempts)
         await self._pause(failures.wait(error, attempts))
-        return 0
 
-    async def _attempt(self, turn: Turn, text: str, *, resumed: bool) -> Output:
+    async def _attempt(self, turn: Turn, text: str, absence: Absence, *, resumed: bool) -> Output:
         question = await self._question(turn, text, resumed=resumed)
         purse = await self._spending.open(turn, question)
         async with self._agent.run(question) as run, self._steering.feed(turn, run) as feed:
             if resumed:  # what an earlier attempt was told and did not keep
                 feed.wake.set()
             try:
-                return await self._follow(turn, run, purse, feed)
+                return await self._follow(turn, run, purse, feed, absence)
             except ValorError as error:
                 await purse.fail(error, run)
                 raise
 
-    async def _follow(self, turn: Turn, run: Run, purse: Purse, feed: Feed) -> Output:
+    async def _follow(self, turn: Turn, run: Run, purse: Purse, feed: Feed, absence: Absence) -> Output:
         said, steer_ids = "", tuple[str, ...]()
         async for event in run:
+            absence.end()
             match event:
                 case Text():
                     said = event.text if event.restart else said + event.text
@@ -161,6 +164,12 @@ class Orchestrator:
             return {"error": f"{emoji!r} is no reaction that Telegram knows"}
         await self._store.react(turn, emoji.removesuffix("\ufe0f"), by_agent=True)
         return {"result": "done"}
+
+
+def _timeout(turn: Turn, absence: Absence) -> str:
+    if absence.lasts:
+        return failures.NO_AGENT
+    return "TURN_TIMEOUT" if turn.promise is None else "PROMISE_TIMEOUT"
 
 
 def _object(text: str) -> dict[str, object] | None:

@@ -1,5 +1,6 @@
 """What the pages for people say exists: commands, options, settings, files, links, metrics; and the contents agree."""
 
+import ast
 import re
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TRANSCRIPT = re.compile(r"```\nyou ›.*?```", re.DOTALL)
 """What `tests/e2e` replays; its lines are no commands."""
 README = TRANSCRIPT.sub("", (ROOT / "README.md").read_text())
+
+FAILURES = (ROOT / "docs" / "failures.md").read_text()
 
 OTHERS = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 """Settings that a library reads."""
@@ -81,6 +84,18 @@ def test_every_metric_that_is_named_exists() -> None:
     named = set(re.findall(rf"`((?:{'|'.join(SERVICES)})_\w+)`", README))
     assert named
     assert all(f'"{name}"' in code for name in named)
+
+
+def test_every_failure_that_is_guarded_names_its_test_and_is_named_by_it() -> None:
+    rows = re.findall(r"^\| F(\d+) \| [^|]+ \| `(tests/[\w/]+\.py)::(\w+)` \|$", FAILURES, re.MULTILINE)
+    assert len(rows) == FAILURES.count("\n| F")
+    assert [int(number) for number, _, _ in rows] == sorted({int(number) for number, _, _ in rows})
+    for number, path, name in rows:
+        tree = ast.walk(ast.parse((ROOT / path).read_text()))
+        kinds = ast.FunctionDef, ast.AsyncFunctionDef
+        found = [ast.get_docstring(one) or "" for one in tree if isinstance(one, kinds) and one.name == name]
+        assert found, f"F{number}: there is no {path}::{name}"
+        assert re.search(rf"\bF{number}\b", found[0]), f"{path}::{name} does not name F{number}"
 
 
 def test_the_head_of_the_changelog_is_what_comes_next() -> None:

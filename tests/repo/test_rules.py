@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import store
+
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for path in (ROOT / "services").rglob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -139,3 +141,74 @@ def test_only_telegram_and_the_sandbox_know_the_client_library() -> None:
 def test_nothing_deletes_a_database_s_side_files() -> None:
     """F61."""
     assert not [path for path in SOURCES if re.search(r"-(wal|shm)\b", path.read_text())]
+
+
+def test_one_module_sends_what_people_read() -> None:
+    """F40."""
+    sends = re.compile(r"messages\.(?:Send|Edit|Forward|Upload)\w*Request|\.(?:send|forward|edit)_(?:message|file)s?\(")
+    senders = [str(path.relative_to(ROOT)) for path in SOURCES if sends.search(path.read_text())]
+    ours = [sender for sender in senders if not sender.startswith("services/testdc/")]
+    assert ours == ["services/telegram/adapters/sender.py"]
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level modules that a file imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {name.split(".")[0] for name in plain | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}}
+
+
+def test_no_transaction_is_open_across_a_call() -> None:
+    """F60. What gets a transaction cannot wait, and stands where nothing can be called: it does SQL and ends."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.AsyncFunctionDef):
+                given = [ast.unparse(one.annotation) for one in node.args.args if one.annotation is not None]
+                assert "Transaction" not in given, f"{path}: {node.name} may wait in a transaction"
+    calls = {"grpc", "valor", "telethon", "aiohttp", "httpx2", "pydantic_ai", "requests", "socket", "subprocess"}
+    holders = [path for path in SOURCES if re.search(r"import .*\bTransaction\b", path.read_text())]
+    assert holders
+    assert not {str(path): found for path in holders if (found := imports(path) & calls)}
+
+
+def test_nothing_reads_what_a_terminal_shows() -> None:
+    """F72. Other programs are asked by their interfaces; what has happened is read from what they return."""
+    scrapers = {"pexpect", "ptyprocess", "pty", "pyte", "libtmux", "curses", "termios"}
+    found = {str(path): used for path in SOURCES if (used := imports(path) & scrapers)}
+    assert not found
+    assert not [path for path in SOURCES if re.search(r"\btmux\b|\bscreen -", path.read_text())]
+
+
+def test_tests_touch_no_database_that_was_not_made_for_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """F76."""
+    monkeypatch.setenv("VALOR_DATABASE", "postgresql://127.0.0.1/production")
+    with pytest.raises(RuntimeError, match="not made for it"):
+        store.place(tmp_path, "pipeline")
+
+
+def statements(path: Path) -> str:
+    """All that stands in quotes in a file, docstrings too."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def test_nothing_empties_a_store() -> None:
+    """F76. There is no call that a mistaken address could make dangerous."""
+    empties = re.compile(r"\b(?:TRUNCATE|DROP (?:TABLE|SCHEMA|DATABASE)|FLUSH\w*)\b")
+    assert not [path for path in SOURCES if empties.search(statements(path))]
+
+
+def test_a_table_has_one_owner() -> None:
+    """F78. Whoever else needs what stands in it asks the owner: its API has contract tests of its own."""
+    made = re.compile(r"create_table\(\s*\"(\w+)\"")
+    used = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN) (\w+)")
+    own: dict[str, set[str]] = {
+        service: {name for path in SOURCES if path.parts[-3] == service for name in made.findall(path.read_text())}
+        for service in SERVICES
+    }
+    tables = set().union(*own.values())
+    assert {"turns", "calls", "persons", "cursor"} <= tables
+    for path in SOURCES:
+        service = path.relative_to(ROOT / "services").parts[0]
+        foreign = tables - own.get(service, set())
+        assert not foreign & set(used.findall(statements(path))), f"{path} uses a table of another service"

@@ -21,9 +21,16 @@ REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
 """What the store raises where its own rules are broken."""
 
 
+_made = {""}
+"""The databases that were made here: no test touches any other."""
+
+
 def url() -> str:
-    """The database of this test; empty on SQLite."""
-    return os.environ.get("VALOR_DATABASE", "")
+    """The database of this test; empty on SQLite. Raises RuntimeError where it was not made here."""
+    found = os.environ.get("VALOR_DATABASE", "")
+    if found not in _made:
+        raise RuntimeError("A test must not touch a database that was not made for it.")
+    return found
 
 
 def place(folder: Path, name: str) -> Place:
@@ -68,9 +75,11 @@ def database() -> Iterator[str]:
         yield ""
         return
     name = f"test_{uuid.uuid4().hex}"
+    made = f"{SERVER.rpartition('/')[0]}/{name}"
     _ask(f"CREATE DATABASE {name}")
+    _made.add(made)
     try:
-        yield f"{SERVER.rpartition('/')[0]}/{name}"
+        yield made
     finally:
         _ask(f"DROP DATABASE {name} WITH (FORCE)")
 

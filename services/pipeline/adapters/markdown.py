@@ -4,8 +4,11 @@ import re
 
 from telegramify_markdown import MessageEntity, RenderConfig, convert
 
+from services.chassis import logs
 from services.pipeline.model import Draft, Entity
-from services.pipeline.split import UNITS, normalised, split
+from services.pipeline.split import normalised, split
+
+log = logs.get()
 
 _TAG = re.compile(r"(?<!\]\()<(?!https?://)")
 _HIDDEN = "\ufdd0"
@@ -23,14 +26,18 @@ class MarkdownRenderer:
 
     def render(self, markdown: str) -> list[Draft]:
         """The messages of an answer, in order; at least one."""
-        return split(*self._convert(markdown)) or [Draft(markdown.strip()[:UNITS] or "…")]
+        return split(*self._convert(markdown)) or split(markdown.strip(), ()) or [Draft("…")]
 
     def glimpse(self, markdown: str) -> Draft:
         """The end of a text that is still being written, as one message."""
         return (split(*self._convert(markdown)) or [Draft("…")])[-1]
 
     def _convert(self, markdown: str) -> tuple[str, tuple[Entity, ...]]:
-        text, entities = convert(_TAG.sub(_HIDDEN, markdown.strip()), config=self._config)
+        try:
+            text, entities = convert(_TAG.sub(_HIDDEN, markdown.strip()), config=self._config)
+        except Exception:  # the library's edge: what it cannot read is shown as it was written, and never lost
+            log.exception("markdown_broke")
+            return markdown.strip(), ()
         return text.replace(_HIDDEN, "<").rstrip(), normalised([_entity(entity) for entity in entities])
 
 

@@ -44,6 +44,7 @@ async def test_what_is_written_is_read_back_by_name(database: Database) -> None:
 
 
 async def test_three_thousand_writers_at_once_are_never_busy(database: Database) -> None:
+    """F60. A transaction cannot be open across a call: `tests/repo/test_rules.py`."""
     ids = await asyncio.gather(*[database.write(_add) for _ in range(3_000)])
     assert len(set(ids)) == 3_000
     assert await database.read(_count) == 3_000

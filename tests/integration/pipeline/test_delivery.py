@@ -12,6 +12,7 @@ from services.chassis.errors import LostOwnership, NotFound, Unavailable
 from services.pipeline import failures, follow, stage
 from services.pipeline.adapters.store import parts
 from services.pipeline.split import UNITS
+from services.pipeline.units import width
 from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, House, message, until
 from tests.support.scripted_agent import Act, echo, hang
 from tests.support.store import SERVER
@@ -43,6 +44,33 @@ async def test_a_long_answer_arrives_whole_and_in_order(house: House) -> None:
     assert all(len(text) <= UNITS for text in texts)
     assert "".join(texts).split() == LONG.split()
     assert list(turn.answer_message_ids) == [post.message_id for post in house.channel.posts]
+
+
+async def test_whatever_speaks_and_however_long_no_part_is_too_long_for_telegram(house: House) -> None:
+    """F40. Answers, commands, what is promised, lists of it, refusals."""
+    dice = random.Random(40)
+
+    def fuzz(most: int) -> str:
+        letters = dice.choice(["word ", "x", "🙂", "e\u0301", "*", "`<", "a\n\n"])
+        return (letters * most)[: dice.randrange(1, most)]
+
+    async def answer(act: Act) -> str:
+        return fuzz(30_000)
+
+    house.agent.script = answer
+    asked = [fuzz(40_000) for _ in range(15)]
+    asked += [
+        f"/{name} {fuzz(4_000)}" for name in ("help", "usage", "cancel", "timezone", "steer", "remind", "nothing")
+    ]
+    asked += [f"/remind in 1 day {'🙂' * dice.randrange(900, 990)}" for _ in range(20)]
+    asked += [f"/every day at 9:00 {fuzz(900)}" for _ in range(5)]
+    asked += [f"/remind in 1 second {fuzz(900)}", "/promises", "/usage", "/status"]
+    for number, text in enumerate(asked, start=1):
+        await house.pipeline.submit(message(text, number=number))
+    await house.pipeline.until(len(asked), "done")
+    await until(lambda: any(text.startswith("Reminder: ") for text in house.channel.texts()))
+    assert len(house.channel.parts()) > len(asked)
+    assert [part.text for part in house.channel.parts() if not 0 < width(part.text) <= UNITS] == []
 
 
 async def test_a_part_is_handed_out_when_the_one_before_it_was_received(house: House) -> None:
@@ -169,7 +197,7 @@ async def test_what_is_fleeting_is_not_kept_for_later(tmp_path: Path, monkeypatc
 
 
 async def test_a_part_that_is_refused_frees_its_lane_and_the_person_is_told(house: House) -> None:
-    """F8."""
+    """F8, F27. Nothing is sent that would look like success."""
     house.agent.on("hello", long_answer)
     refused: list[str] = []
 
@@ -186,6 +214,7 @@ async def test_a_part_that_is_refused_frees_its_lane_and_the_person_is_told(hous
     assert texts[-2:] == [failures.WORDS["UNDELIVERABLE"], "answer to next"]
     assert len(house.channel.parts()) == len({part.part_id for part in house.channel.parts()})
     assert turn.reason == "UNDELIVERABLE"
+    assert house.channel.parts(pb.PART_KIND_REACTION) == []
     letters = (await house.pipeline.dead()).dead_letters
     assert [(letter.reason, letter.cause) for letter in letters] == [("UNDELIVERABLE", "MESSAGE_TOO_LONG")]
 

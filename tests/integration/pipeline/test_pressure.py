@@ -9,7 +9,7 @@ import pytest
 
 from services.chassis.database import Database
 from services.chassis.errors import Exhausted, ValorError
-from services.pipeline import failures, migrations
+from services.pipeline import absence, failures, migrations
 from services.pipeline.adapters.store import SqlStore
 from services.pipeline.gate import Pace
 from services.pipeline.model import Account, Address, ChatType, Disposition, Draft, Message, Role, Sender, Usage
@@ -192,3 +192,30 @@ async def test_in_a_group_it_is_told_to_the_one_who_asked_in_their_topic(
         (failures.WAITING, (GROUP, 3), 7),
         ("answer to hello", (GROUP, 3), 7),
     ]
+
+
+# -- no agent ----------------------------------------------------------------------------------------------------------
+async def test_when_no_agent_can_be_reached_for_long_the_person_is_told_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30. Whoever waits behind is not told again; all are answered when an agent is back, in order."""
+    monkeypatch.setattr(absence, "LONG", 0.2)
+    await house.agents.stop()
+    for number in (1, 2):
+        await house.pipeline.submit(message(f"{number}", number=number))
+    await until(house.channel.texts)
+    await asyncio.sleep(0.5)  # that nothing more is said can only be waited for
+    assert house.channel.texts() == [failures.NOBODY]
+    await house.agents.start()
+    await house.pipeline.until(2, "done")
+    assert house.channel.texts() == [failures.NOBODY, "answer to 1", "answer to 2"]
+
+
+async def test_who_cannot_be_answered_for_want_of_an_agent_is_told_so(tmp_path: Path) -> None:
+    """F30."""
+    async with House(tmp_path, turn_seconds=0.2).open() as house:
+        await house.agents.stop()
+        await house.pipeline.submit(message())
+        assert (await house.pipeline.until(1, "failed")).reason == failures.NO_AGENT
+        await until(house.channel.texts)
+        assert house.channel.texts() == [failures.WORDS[failures.NO_AGENT]]

@@ -1,4 +1,4 @@
-"""What people see while a turn runs, and that exactly one text stays. F12, F16."""
+"""What people see while a turn runs, and that exactly one text stays."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -54,6 +54,7 @@ async def shown(house: House) -> None:
 
 
 async def test_in_a_group_the_final_text_edits_the_preview(house: House, speaker: Speaker) -> None:
+    """F12, F16."""
     await ask(house)
     await shown(house)
     assert house.channel.texts(GROUP) == ["the whole"]
@@ -68,6 +69,8 @@ async def test_in_a_group_the_final_text_edits_the_preview(house: House, speaker
 
 
 async def test_a_growing_answer_is_shown_by_edits_of_the_preview_and_none_comes_after_the_end(house: House) -> None:
+    """F12."""
+
     async def talk(act: Act) -> str:
         for _ in range(40):
             await act.say("more ")

@@ -101,7 +101,27 @@ async def test_the_queue_tells_how_much_waits_and_for_how_long(house: House) -> 
     assert queue.oldest_waiting_seconds == 0.0  # a lane that works is not claimable
 
 
+async def test_only_the_receipt_of_its_answer_ends_a_turn(house: House) -> None:
+    """F21. A channel that does nothing leaves it open, as an agent that does nothing does, and the queue says so."""
+    house.channel.go.clear()
+    house.agent.on("idle", hang)
+    await house.pipeline.submit(message("hello"))
+    await house.pipeline.submit(message("idle", chat=MEMBERS[0]))
+    await house.pipeline.until(1, "answering")
+    await until(house.agent.running)
+    queue = await house.pipeline.queue()
+    assert (queue.running, queue.undelivered) == (1, 1)
+    await house.service.restart()
+    await until(house.agent.running)
+    assert (await house.pipeline.turn(1)).state == pb.TURN_STATE_ANSWERING
+    assert (await house.pipeline.turn(1, MEMBERS[0])).state == pb.TURN_STATE_RUNNING
+    house.channel.go.set()
+    await house.pipeline.until(1, "done")
+    assert house.channel.texts() == ["answer to hello"]
+
+
 async def test_what_can_be_claimed_and_is_not_has_an_age(tmp_path: Path) -> None:
+    """F21. From this age the health score falls: `tests/unit/monitor/test_score.py`."""
     async with House(tmp_path, capacity=1).open() as house:
         house.agent.script = hang
         await house.pipeline.submit(message())

@@ -1,12 +1,14 @@
 """Several pipelines on one database: they share the queue, take over from each other, and answer nothing twice."""
 
 import asyncio
+import random
 import re
 import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +109,7 @@ async def test_a_run_whose_lease_is_over_is_taken_over_with_its_checkpoints(pair
 
 
 async def test_a_run_that_shows_life_is_not_taken_over(pair: tuple[SqlStore, SqlStore]) -> None:
+    """F67."""
     one, other = pair
     await one.accept(asked(), QUEUED)
     (turn,) = await one.claim(None, 1)
@@ -180,6 +183,45 @@ async def test_replicas_share_the_work_and_keep_the_order_of_every_chat(house: H
     assert len(house.rows("SELECT DISTINCT owner FROM turns")) == 2
 
 
+class Anywhere(Pipeline):
+    """Replicas behind a router that has no rule: every call goes to one of them."""
+
+    def __init__(self, *replicas: Pipeline) -> None:
+        super().__init__(replicas[0].caller)
+        self._replicas, self._dice = replicas, random.Random(77)
+
+    async def call(self, name: str, request: Any) -> Any:
+        return await self._dice.choice(self._replicas).call(name, request)
+
+    def follow(self) -> Any:
+        return self._dice.choice(self._replicas).follow()
+
+
+async def test_a_conversation_goes_on_whichever_replica_each_call_reaches(house: House) -> None:
+    """F77. What it knows, its settings, its limits and its stop button are in no process."""
+    async with replica(house) as (_, other):
+        house.pipeline = house.channel.pipeline = Anywhere(house.pipeline, other)
+        for number in range(1, 21):
+            await house.ask(f"{number}", number=number)
+            assert house.agent.acts[-1].history[-2:] == ([f"{number - 1}", f"answer to {number - 1}"] * (number > 1))
+        await house.ask("/steer on", number=21)
+        house.agent.on("edit me", hang)
+        house.agent.on("stop me", hang)
+        for number in range(22, 32, 2):
+            request = message("edit me", number=number)
+            running = len(house.agent.acts)
+            await house.pipeline.submit(request)
+            await until(lambda running=running: len(house.agent.acts) > running)  # type: ignore[misc]
+            await house.pipeline.edit(request, "edited")
+            await house.pipeline.until(number, "done")
+            assert house.channel.texts()[-1] == "answer to edited"
+            turn_id = (await house.pipeline.submit(message("stop me", number=number + 1))).turn_id
+            await until(lambda: [act.question for act in house.agent.running()] == ["stop me"])
+            assert await house.pipeline.stop(turn_id)
+            await until(lambda: not house.agent.running())
+    assert house.channel.blind == []
+
+
 async def echo(act: Act) -> str:
     await asyncio.sleep(0.02)  # a model takes its time
     return f"<{act.question}>"
@@ -210,7 +252,7 @@ async def test_the_turns_of_a_killed_replica_go_on_within_the_lease(house: House
 
 
 async def test_a_paused_replica_that_wakes_up_stops_what_it_lost(house: House) -> None:
-    """F7."""
+    """F7, F14. Two agents work on the same turn at the same time, and one of them answers."""
     go = asyncio.Event()
 
     async def second(act: Act) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 from services.chassis.errors import Exhausted, Internal, InvalidArgument, TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import failures
+from services.pipeline.adapters.markdown import MarkdownRenderer
+from services.pipeline.model import Draft
 from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, House, message, until
 from tests.support.scripted_agent import Act, echo, fails, hang
 from tests.support.wire import Wire
@@ -231,6 +233,23 @@ async def test_an_empty_answer_is_never_shown(house: House, text: str) -> None:
     house.agent.script = say_nothing
     await house.pipeline.submit(message())
     await assert_given_up(house, "MODEL_EMPTY", failures.WORDS["MODEL_EMPTY"])
+
+
+async def test_an_answer_whose_rendering_is_stopped_is_delivered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F32. Until its parts are written nothing is answered."""
+    real, stops = MarkdownRenderer.render, 2
+
+    def render(self: MarkdownRenderer, text: str) -> list[Draft]:
+        nonlocal stops
+        if stops:
+            stops -= 1
+            raise asyncio.CancelledError
+        return real(self, text)
+
+    monkeypatch.setattr(MarkdownRenderer, "render", render)
+    await house.ask("hello")
+    assert stops == 0
+    assert house.channel.texts() == ["answer to hello"]
 
 
 async def test_a_call_that_makes_no_sense_is_answered_so(house: House) -> None:

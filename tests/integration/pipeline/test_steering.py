@@ -70,6 +70,29 @@ async def test_a_message_that_comes_too_late_is_answered_by_a_turn_of_its_own(ho
     assert house.channel.texts()[1:] == ["the model was done by then", "answer to second"]
 
 
+@pytest.mark.parametrize("how", ["on", "off"])
+async def test_photos_that_come_while_a_turn_runs_are_kept_and_none_is_passed_over(house: House, how: str) -> None:
+    """F33. The caption reaches the model, in the running turn or in its own; a photo alone gets a word."""
+    await switch(house, how)
+    go = asyncio.Event()
+
+    async def first(act: Act) -> str:
+        await go.wait()
+        return str(await (takes() if how == "on" else echo)(act))
+
+    house.agent.on("first", first)
+    await house.pipeline.submit(message("first", number=2))
+    await until(house.agent.running)
+    await house.pipeline.submit(message("what is on it?", number=3, kind="photo"))
+    await house.pipeline.submit(message("", number=4, kind="photo"))
+    go.set()
+    await house.pipeline.until(4, "done")
+    told = ["first + what is on it?"] if how == "on" else ["answer to first", "answer to what is on it?"]
+    assert house.channel.texts()[1:] == [*told, "I cannot read photos yet. Please write to me in words."]
+    kept = house.rows("SELECT message_type, message FROM chat_history WHERE message_id IN (3, 4) ORDER BY message_id")
+    assert kept == [("photo", "what is on it?"), ("photo", "")]
+
+
 async def test_many_messages_join_in_order(house: House) -> None:
     """F31."""
     await switch(house)

@@ -1,5 +1,6 @@
 """The store itself: what it refuses, and that everything it does is whole or absent."""
 
+import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -170,6 +171,17 @@ async def test_a_runner_that_lost_its_turn_writes_nothing(store: Store, write: s
         await WRITES[write](store, turn)
     await store.release(turn)
     assert store.dump() == before
+
+
+async def test_a_turn_that_is_offered_to_many_is_taken_by_one_and_answered_once(store: Store) -> None:
+    """F14."""
+    await store.accept(asked(), QUEUED)
+    claims = await asyncio.gather(*(store.claim(None, 10) for _ in range(20)))
+    (turn,) = [turn for claim in claims for turn in claim]
+    answers = (store.finish(turn, [Draft(f"answer {number}")], Usage()) for number in range(20))
+    outcomes = await asyncio.gather(*answers, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes].count(LostOwnership) == 19
+    assert len(store.rows("SELECT id FROM parts WHERE kind = 'text'")) == 1
 
 
 async def test_turns_are_claimed_oldest_first_one_a_lane(store: Store) -> None:

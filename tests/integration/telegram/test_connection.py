@@ -63,7 +63,7 @@ async def test_a_frozen_connection_is_replaced_and_nothing_is_lost(scene: Scene,
 
 @pytest.mark.usefixtures("_watchful")
 async def test_quiet_is_no_reason_to_reconnect(scene: Scene, anna: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Covers F26, F50."""
+    """Covers F26, F50, F67."""
     monkeypatch.setattr(receive, "VERIFY", 0.05)
     async with scene.telegram():
         before = metric("telegram_reconnects_total")

@@ -105,6 +105,22 @@ async def test_a_stop_under_load_is_quick_and_loses_nothing(scene: Scene, anna: 
     assert scene.seen(bob) == texts[:20]
 
 
+async def test_after_a_kill_it_knows_whom_it_may_write_to_and_nothing_is_locked(scene: Scene, anna: Account) -> None:
+    """Covers F57. Telethon's own session would hold its file for a minute, and forget what it had not yet written."""
+    team = scene.dc.world.add_group("Team", anna, scene.bot)
+    async with started(scene) as service:
+        await service.online()
+        scene.say(anna, "hello", team)
+        await scene.received(team.id, "hello")
+        await service.kill()
+    async with scene.store() as store:
+        assert await store.access_hash(team.id)
+    async with started(scene) as service:
+        await service.online()
+        await scene.delivered(scene.pipeline.send(team.id, "welcome back"))
+    assert scene.seen(anna, team) == ["welcome back"]
+
+
 @asynccontextmanager
 async def house(folder: Path, people: list[Account]) -> AsyncIterator[str]:
     """The real pipeline and people, and an agent that echoes; yields the pipeline's address."""

@@ -9,7 +9,8 @@ from telethon.tl import TLObject
 
 from services.telegram import __main__ as main
 from services.telegram import receive
-from services.telegram.adapters import client
+from services.telegram.adapters import client, translate
+from services.telegram.model import Box
 from services.testdc.api import render
 from services.testdc.faults import delay, error
 from services.testdc.model import Account, Group, Post
@@ -139,6 +140,7 @@ async def test_an_old_qts_of_telegrams_does_no_harm(scene: Scene, anna: Account)
 
 # -- the cursor --------------------------------------------------------------------------------------------------------
 async def test_the_first_start_reads_nothing_old_and_everything_since(scene: Scene, anna: Account) -> None:
+    """Covers F23."""
     scene.say(anna, "long ago")
     async with scene.telegram():
         assert scene.cursor == scene.dc.world.boxes.state(scene.bot.id).pts
@@ -515,6 +517,32 @@ async def test_a_message_that_nobody_can_read_is_buried_and_everything_around_it
         scene.say(anna, "four", chat)
         await scene.received(box, "one", "two", "three", "four")
     assert len(scene.rows("SELECT * FROM dead_letters")) == 2
+
+
+@pytest.mark.parametrize("rule", [(translate, "push"), (translate, "change"), (Box, "offer")])
+async def test_a_rule_that_breaks_costs_one_reading_and_not_the_connection(
+    scene: Scene, anna: Account, rule: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Covers F56. Whatever our own code does with a push, the difference brings its content."""
+    real, broken = getattr(*rule), 1
+
+    def break_once(*arguments: Any, **options: Any) -> Any:
+        nonlocal broken
+        if broken:
+            broken -= 1
+            raise ZeroDivisionError
+        return real(*arguments, **options)
+
+    async with scene.telegram() as vitals:
+        scene.say(anna, "before")
+        await scene.received(anna.id, "before")
+        monkeypatch.setattr(*rule, break_once)
+        for text in MANY[:3]:
+            scene.say(anna, text)
+        await scene.received(anna.id, "before", *MANY[:3])
+        assert broken == 0
+        assert scene.dc.accepted == 1
+        assert vitals.said == [False, True]
 
 
 async def test_many_people_leave_little_behind(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

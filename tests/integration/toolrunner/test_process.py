@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from services.chassis import client
+from services.toolrunner.adapters.monty import SECONDS
 from tests.integration.toolrunner.runner import KEY, Runner, alive
 from tests.support.process import TOKEN
 
@@ -77,14 +78,18 @@ async def test_large_values_leave_no_trace_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.sqlite
-async def test_after_a_kill_the_calls_it_left_are_known(tmp_path: Path) -> None:
+async def test_after_a_kill_no_worker_is_left_and_the_calls_it_left_are_known(tmp_path: Path) -> None:
+    """F68. Its workers end themselves, so nobody has to find out later which processes were its own."""
     with _process(tmp_path) as (process, address):
         async with client.connect(address, TOKEN) as caller:
-            calls, _ = await _loops(2, Runner(caller), process.pid)
+            calls, workers = await _loops(10, Runner(caller), process.pid)
             process.kill()
             await _leave(calls)
     with _process(tmp_path) as (process, address):
         async with client.connect(address, TOKEN) as caller:
             listed = (await Runner(caller).calls()).calls
-            assert [call.state for call in listed] == ["unknown", "unknown"]
+            assert [call.state for call in listed] == ["unknown"] * 10
             assert await Runner(caller).text("run_python", '{"code": "1"}') == "Value: 1"
+    async with asyncio.timeout(SECONDS + 3):
+        while alive(workers):
+            await asyncio.sleep(0.05)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.pipeline.adapters import markdown as adapter
 from services.pipeline.adapters.markdown import MarkdownRenderer
 from services.pipeline.model import Draft, Entity
 from services.pipeline.split import UNITS
@@ -73,6 +74,20 @@ def test_no_word_is_lost_for_its_angle_brackets(words: list[str], between: str) 
     """F96."""
     (draft,) = RENDERER.render(between.join(words))
     assert draft.text.split() == words
+
+
+@pytest.mark.parametrize("library", ["breaks", "shows nothing"])
+def test_what_the_library_cannot_read_is_shown_as_it_was_written(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F32. A filter may change a text, and never drop it."""
+
+    def convert(*_: object, **__: object) -> tuple[str, list[object]]:
+        if library == "breaks":
+            raise RecursionError
+        return "", []
+
+    monkeypatch.setattr(adapter, "convert", convert)
+    text = "**bold** word " * 1000
+    assert "".join(draft.text for draft in RENDERER.render(text)) == text.strip()
 
 
 @given(st.lists(st.sampled_from("*_`#>|-[]()<>~\\ \nab1.🙂"), max_size=200).map("".join))

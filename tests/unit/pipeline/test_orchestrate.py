@@ -8,9 +8,10 @@ import pytest
 
 from services.chassis.errors import Exhausted, LostOwnership, TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
+from services.pipeline.absence import LONG, PAUSES
 from services.pipeline.budget import Price
 from services.pipeline.model import Checkpoint, Draft, Limits, Question, Said, Steer, Turn, Usage
-from services.pipeline.orchestrate import AWAY, Orchestrator
+from services.pipeline.orchestrate import Orchestrator
 from services.pipeline.ports import Agent, AgentEvent, Output, Step, Store, Text
 from services.pipeline.spending import Spending
 from services.pipeline.stage import Stage
@@ -18,6 +19,7 @@ from tests.unit.pipeline.messages import turn
 
 ANSWER = Output("answer", Usage(requests=1))
 BUSY = Unavailable("busy", reason="MODEL_OVERLOADED")
+SAID = Text("so far", restart=False)
 GONE = Unavailable("gone", reason="AGENT_AWAY")
 
 
@@ -34,7 +36,7 @@ class Scripted:
         self.kept: list[Checkpoint] = []
         self.behind: list[Turn] = []
         orchestrator = self.orchestrator(5.0)
-        orchestrator._pause = self._pause
+        orchestrator._pause, orchestrator._clock = self._pause, lambda: sum(self.pauses)
         self.answer = orchestrator.answer
 
     def orchestrator(self, seconds: float) -> Orchestrator:
@@ -120,9 +122,9 @@ async def test_after_so_many_failures_of_the_model_the_turn_is_given_up() -> Non
 async def test_an_agent_that_is_away_costs_no_attempt_however_long() -> None:
     agent = Scripted(*[GONE] * 2000, BUSY, GONE, ANSWER)
     await agent.answer(turn(), "hello")
-    assert agent.pauses[: len(AWAY)] == list(AWAY)
-    assert set(agent.pauses[len(AWAY) : 2000]) == {AWAY[-1]}
-    assert agent.pauses[2000:] == [1, AWAY[0]]
+    assert agent.pauses[: len(PAUSES)] == list(PAUSES)
+    assert set(agent.pauses[len(PAUSES) : 2000]) == {PAUSES[-1]}
+    assert agent.pauses[2000:] == [1, PAUSES[0]]
     assert agent.failed == 1
 
 
@@ -134,12 +136,31 @@ async def test_what_waiting_cannot_help_is_not_tried_again(error: ValorError) ->
     assert agent.pauses == []
 
 
-async def test_time_runs_out_over_all_attempts_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    agent = Scripted(*[GONE] * 100_000)
-    orchestrator = agent.orchestrator(0.3)
-    with pytest.raises(TimedOut) as error:
-        await orchestrator.answer(turn(), "hello")
-    assert error.value.reason == "TURN_TIMEOUT"
+@pytest.mark.parametrize(("error", "reason"), [(GONE, failures.NO_AGENT), (BUSY, "TURN_TIMEOUT")])
+async def test_time_runs_out_over_all_attempts_together(error: ValorError, reason: str) -> None:
+    """F30. Where nobody could be reached in all that time, that is what is told."""
+    agent = Scripted(*[error] * 100)
+    with pytest.raises(TimedOut) as timeout:
+        await agent.orchestrator(0.1).answer(turn(), "hello")
+    assert timeout.value.reason == reason
+
+
+async def test_after_two_minutes_without_an_agent_the_person_is_told() -> None:
+    """F30."""
+    agent = Scripted(*[GONE] * 100, ANSWER)
+    await agent.answer(turn(), "hello")
+    assert agent.log == []
+    agent = Scripted(*[GONE] * 130, ANSWER)
+    await agent.answer(turn(), "hello")
+    assert agent.log == [f"told {failures.NOBODY.split('.')[0]}"]
+
+
+async def test_a_long_run_between_two_short_absences_is_nothing_to_tell() -> None:
+    """F30."""
+    agent = Scripted(*[GONE] * 100, [SAID, GONE], *[GONE] * 100, ANSWER)
+    await agent.answer(turn(), "hello")
+    assert sum(agent.pauses) > LONG
+    assert agent.log == []
 
 
 async def test_a_step_is_kept_before_it_is_acknowledged_and_handed_back_only_to_a_later_attempt() -> None:
