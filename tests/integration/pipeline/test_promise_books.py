@@ -1,9 +1,7 @@
-"""The books of promises on a real file, with a clock that the test turns."""
+"""The books of promises in a real store, with a clock that the test turns."""
 
 import itertools
 import random
-import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
@@ -35,12 +33,15 @@ from services.pipeline.ports import Admission, Person
 from services.pipeline.promises import LEGAL, Promise, PromiseState, Wish
 from tests.integration.pipeline.house import broken_rules
 from tests.integration.pipeline.house import rows as rows_of
+from tests.support.store import place
 
 ACCOUNT = Account("telegram", 42, "valor_bot")
 QUEUED = Admission(Disposition.QUEUED, Person("1", Role.MEMBER))
 DAY = 86_400.0
 START = 20_000 * DAY
 """A midnight in UTC."""
+LEASE = -1.0
+"""Whoever comes next finds it over: the one before was killed."""
 
 
 class Books:
@@ -51,8 +52,8 @@ class Books:
         self._life = AsyncExitStack()
 
     async def open(self) -> "Books":
-        database = await self._life.enter_async_context(Database.open(self.folder / "pipeline.db", migrations))
-        self.store = SqlStore(database, Pace(10_000, 10_000), lambda: self.now)
+        database = await self._life.enter_async_context(Database.open(place(self.folder, "pipeline"), migrations))
+        self.store = SqlStore(database, Pace(10_000, 10_000), lambda: self.now, lease=LEASE)
         self.keeper = Keeper(self.store, lambda: self.now)
         await self.store.reclaim()
         return self
@@ -393,22 +394,14 @@ async def test_whatever_happens_every_due_time_runs_once_and_everything_ends(boo
     assert kept_too_early == []
 
 
-async def test_a_copy_from_the_version_before_is_brought_up_to_date(books: Books, tmp_path: Path) -> None:
-    """The tables are added to a file that has turns, and nothing of it changes."""
+async def test_a_store_of_the_version_before_is_brought_up_to_date(books: Books) -> None:
+    """The tables are added to a store that has turns, and nothing of it changes."""
     await books.make()
     await books.close()
-    older = tmp_path / "older"
-    older.mkdir()
-    shutil.copy(tmp_path / "pipeline.db", older)
-    connection = sqlite3.connect(older / "pipeline.db")
     for table in ("promise_runs", "promise_parents", "promises", "calendars"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("ALTER TABLE chat_history DROP COLUMN promise_id")
-    connection.execute("UPDATE alembic_version SET version_num = 'leases'")
-    connection.commit()
-    connection.close()
-    newer = await Books(older).open()
-    newer.number = 1
-    await newer.make(Wish("x", START))
-    assert newer.rows("SELECT COUNT(*) FROM turns") == [2]
-    await newer.close()
+        books.rows(f"DROP TABLE {table}")
+    books.rows("ALTER TABLE chat_history DROP COLUMN promise_id")
+    books.rows("UPDATE alembic_version SET version_num = 'leases'")
+    await books.open()
+    await books.make(Wish("x", START))
+    assert books.rows("SELECT COUNT(*) FROM turns") == [2]
