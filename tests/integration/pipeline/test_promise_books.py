@@ -152,11 +152,43 @@ async def test_two_keepers_begin_and_end_it_once(books: Books) -> None:
 async def test_what_was_moved_meanwhile_does_not_begin_at_its_old_time(books: Books) -> None:
     await books.make(Wish("x", START, "0 9 * * *"))
     (stale,) = await books.store.ready_promises(10)
-    await books.store.set_zone("1", "Europe/Berlin", {stale.promise_id: START + 60})
+    await books.store.set_zone("1", "Europe/Berlin")
     assert not await books.store.begin_promise(stale)
     assert await books.look() == []
-    books.now += 60
+    books.now += 7 * 3600
     assert len(await books.look()) == 1
+
+
+async def test_of_two_keepers_that_saw_the_same_the_second_begins_nothing_beside_the_first(books: Books) -> None:
+    """F18: as with two replicas."""
+    await books.make(Wish("a", START), Wish("b", START))
+    first, second = await books.store.ready_promises(10)
+    assert await books.store.begin_promise(first)
+    assert not await books.store.begin_promise(second)
+
+
+async def test_a_time_zone_that_changes_while_a_run_ends_counts_for_the_next_one(books: Books) -> None:
+    await books.make(Wish("x", START, "0 9 * * *"))
+    (turn,) = await books.look()
+    await books.finish(turn)
+    (ended,) = await books.store.ended_promises()
+    await books.store.set_zone("1", "Europe/Berlin")
+    assert not await books.store.end_promise(ended.promise, PromiseState.WAITING, START + 9 * 3600)
+    await books.keeper.look()
+    assert books.rows("SELECT state, due_time FROM promises") == [("waiting", START + 7 * 3600)]
+
+
+async def test_a_time_zone_never_brings_back_what_has_run(books: Books) -> None:
+    """F18: by a clock that is behind the one that it ran by."""
+    due = START + 9 * 3600
+    await books.make(Wish("x", due, "0 9 * * *"))
+    books.now = due
+    (turn,) = await books.look()
+    await books.finish(turn)
+    await books.keeper.look()
+    books.now = due - 2
+    await books.store.set_zone("1", "Africa/Abidjan")  # which has the same time
+    assert books.rows("SELECT state, due_time FROM promises") == [("waiting", due + DAY)]
 
 
 async def test_it_is_kept_when_its_answer_was_received_and_not_before(books: Books) -> None:
