@@ -155,12 +155,9 @@ class Writers:
             posts.append(said.post)
 
     async def _ask_for_later(self, place: Place, who: Account) -> None:
-        """A reminder, which is posted as it is, or a task, which the model promises and then does.
-
-        A task never joins the turn that runs: where that is asked anew, it could be promised once more.
-        """
+        """A reminder, which is posted as it is, or a task, which the model promises and then does."""
         token, seconds = self._word(), self.chance.randint(1, DUE)
-        if who not in self.cast.steering and self.chance.random() < 0.5:
+        if self.chance.random() < 0.5:
             name, entities = self._address(place.chat)
             text = f"{name}promise to say {token} in {seconds} seconds"
         else:

@@ -30,7 +30,7 @@ from services.pipeline.model import (
     Usage,
 )
 from services.pipeline.ports import Admission, Person
-from services.pipeline.promises import LEGAL, Promise, PromiseState, Wish
+from services.pipeline.promises import LEGAL, Promise, PromiseState, Wish, reminder
 from tests.integration.pipeline.house import broken_rules
 from tests.integration.pipeline.house import rows as rows_of
 from tests.support.store import place
@@ -65,12 +65,17 @@ class Books:
         await self.close()
         await self.open()
 
-    async def make(self, *wishes: Wish, chat: int = 8) -> list[Promise]:
-        """Somebody asks, and is promised something."""
+    async def ask(self, text: str = "please", *, chat: int = 8) -> Turn:
+        """Somebody asks; the turn that is worked on for it."""
         self.number += 1
-        message = Message(ACCOUNT, Address(chat), ChatType.PRIVATE, self.number, Sender(8, "Ada"), "please")
+        message = Message(ACCOUNT, Address(chat), ChatType.PRIVATE, self.number, Sender(8, "Ada"), text)
         await self.store.accept(message, QUEUED)
         (turn,) = await self.store.claim([message.lane], 1)
+        return turn
+
+    async def make(self, *wishes: Wish, chat: int = 8) -> list[Promise]:
+        """Somebody asks, and is promised something."""
+        turn = await self.ask(chat=chat)
         made = [await self.store.make_promise(turn, 1, index, wish) for index, wish in enumerate(wishes)]
         await self.finish(turn)
         return made
@@ -135,6 +140,19 @@ async def test_a_promise_begins_when_it_is_due_and_not_before(books: Books) -> N
     (turn,) = await books.look()
     assert (turn.message.message_id, turn.message.answered, turn.role) == (0, 1, Role.UNKNOWN)
     assert (await books.store.promised(turn)).message.text == "x"
+
+
+async def test_what_is_promised_begins_when_the_answer_tells_of_it_and_is_not_late(books: Books) -> None:
+    turn = await books.ask()
+    await books.store.make_promise(turn, 1, 1, Wish("x", START))
+    books.now += 100
+    assert await books.look() == []
+    assert await books.store.measure_promises() == (1, 0.0)
+    await books.finish(turn)
+    (begun,) = await books.look()
+    promise = (await books.store.promised(begun)).promise
+    assert promise is not None
+    assert reminder(promise, begun.accept_time) == "Reminder: x"
 
 
 async def test_two_keepers_begin_and_end_it_once(books: Books) -> None:
@@ -385,12 +403,7 @@ class Life:
         open_ones = self.books.rows("SELECT number FROM promises WHERE state IN ('waiting', 'running')")
         if open_ones and not self.held:
             number = self.dice.choice(open_ones)
-            self.books.number += 1
-            message = Message(
-                ACCOUNT, Address(9), ChatType.PRIVATE, self.books.number, Sender(8, "Ada"), f"/cancel {number}"
-            )
-            await self.books.store.accept(message, QUEUED)
-            (turn,) = await self.books.store.claim([message.lane], 1)
+            turn = await self.books.ask(f"/cancel {number}", chat=9)
             await self.books.store.cancel_promise(turn, number, None)
             await self.books.finish(turn)
 

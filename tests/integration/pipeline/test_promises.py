@@ -181,6 +181,23 @@ async def test_a_question_that_is_changed_drops_what_the_old_one_promised(house:
     assert states(house) == ["cancelled", "waiting"]
 
 
+async def test_what_a_changed_question_promised_for_now_is_not_done(house: House) -> None:
+    """It begins when the answer tells of it, and there was none."""
+
+    async def old(act: Act) -> None:
+        await promise(act, what="old")
+        await hang(act)
+
+    house.agent.on("first", old)
+    house.agent.on("second", lambda act: promise(act, what="new"))
+    request = message("first")
+    await house.pipeline.submit(request)
+    await until(lambda: states(house))
+    await house.pipeline.edit(request, "second")
+    await ended(house, "cancelled", "kept")
+    assert house.channel.texts() == ["promise 2", "answer to new"]
+
+
 async def test_a_replay_promises_anew_and_once(house: House) -> None:
     async def unlucky(act: Act) -> str:
         number = await promise(act, what="dig", when="in 3 days")

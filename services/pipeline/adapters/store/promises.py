@@ -20,10 +20,14 @@ _OF_PARENTS = "FROM promise_parents d JOIN promises q ON q.id = d.parent_id WHER
 _BROKEN = f"(SELECT MIN(q.number) {_OF_PARENTS} ('failed', 'cancelled'))"
 """The number of a parent that was not kept."""
 _READY = (
-    f"p.state = 'waiting' AND ({_BROKEN} IS NOT NULL OR"
+    "p.state = 'waiting'"
+    " AND NOT EXISTS (SELECT 1 FROM turns m WHERE m.id = p.turn_id AND m.state IN ('waiting', 'running'))"
+    f" AND ({_BROKEN} IS NOT NULL OR"
     f" (p.due_time <= :now AND NOT EXISTS (SELECT 1 {_OF_PARENTS} ('waiting', 'running'))))"
 )
-"""It is due and waits for no other promise; or it can never be kept, which is said at once."""
+"""The turn that made it is answered, it is due and waits for no other promise; or it can never be kept, which is said
+at once.
+"""
 _RECURRING = (
     "SELECT p.id, p.cron, COALESCE((SELECT MAX(r.due_time) FROM promise_runs r WHERE r.promise_id = p.id), 0) AS ran"
     " FROM promises p WHERE p.person_id = :person AND p.cron != '' AND p.state = 'waiting'"
@@ -46,7 +50,6 @@ class PromiseTable(Table):
             check_held(tx, turn)
             if tx.value("SELECT 1 FROM promises WHERE call = :call", call=call) is None:
                 _insert(tx, turn, call, wish, self._clock())
-                tx.notify("promises")
             return _load(tx, "p.call = :call", call=call)[0]
 
         return await self._database.write(change)

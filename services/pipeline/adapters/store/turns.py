@@ -141,6 +141,7 @@ class TurnTable(LeaseTable):
                 return False
             join(tx, turn, steer_ids)
             _end(tx, turn, State.ANSWERING, self._clock())
+            promise_rows.release(tx, turn.turn_id, self._clock())
             answer_joined(tx, turn.turn_id, self._clock())
             usage_column = rows.dump_usage(usage)
             tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
