@@ -45,7 +45,7 @@ class Keeper:
         self._wake = asyncio.Event()
 
     def wake(self, _payload: str = "") -> None:
-        """A promise was made or changed."""
+        """A promise may begin, or was changed."""
         self._wake.set()
 
     def look_at(self, lane: str) -> None:

@@ -100,9 +100,7 @@ class Planner:
         zone = schedule.zone_named(text)
         if not zone:
             raise Unclear(TIMEZONE)
-        recurring = [one for one in await self._promises.list_promises(turn.person_id, None) if one.cron]
-        due = {one.promise_id: schedule.next_run(one.cron, zone, turn.accept_time) for one in recurring}
-        await self._promises.set_zone(turn.person_id, zone, due)
+        await self._promises.set_zone(turn.person_id, zone)
         return f"Your time zone is {zone}: it is {schedule.show(turn.accept_time, zone)} there."
 
     async def _zone(self, turn: Turn) -> str:

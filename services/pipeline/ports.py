@@ -1,6 +1,6 @@
 """What the use cases need from the outside: the store, the agent, people, a renderer, and somebody who watches."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -280,8 +280,8 @@ class Promises(Protocol):
     async def zone_of(self, person_id: str) -> str:
         """A person's time zone; empty where it was never said."""
 
-    async def set_zone(self, person_id: str, zone: str, due: Mapping[int, float]) -> None:
-        """A person's time zone is this, and so the given promises are due at other times, if they have not begun."""
+    async def set_zone(self, person_id: str, zone: str) -> None:
+        """A person's time zone is this, and so what recurs and waits is due at other times, none of them over."""
 
     async def ready_promises(self, limit: int) -> list[Promise]:
         """What is due and waits for no other promise, of chats in which none runs; what goes first stands first.
@@ -290,7 +290,10 @@ class Promises(Protocol):
         """
 
     async def begin_promise(self, promise: Promise) -> bool:
-        """Turn a due promise into a turn of its chat; False where that has happened, or it is not due any more."""
+        """Turn a due promise into a turn of its chat.
+
+        False where that has happened, it is not due any more, or another one of the chat has begun.
+        """
 
     async def promised(self, turn: Turn) -> Turn:
         """A turn that carries out a promise, with what it is to do. Raises NotFound."""
@@ -301,7 +304,7 @@ class Promises(Protocol):
     async def end_promise(self, promise: Promise, to: PromiseState, due: float, words: str = "") -> bool:
         """Close a run, and say so if there are words; what waits again is due at the given time.
 
-        False where that has happened.
+        False where that has happened, or the time was found by a clock that is not the person's any more.
         """
 
     async def measure_promises(self) -> tuple[int, float]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from services.testdc.model import Action
 
+NOT_KEPT = "I could not keep promise"
+"""How the message begins that names what was promised and tells that it was not kept: no answer to anything."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -19,6 +22,8 @@ class Question:
     """The token after an edit: the one message has this one or the first one."""
     optional: bool = False
     """It was deleted, or somebody pressed stop: one answer at most."""
+    later: bool = False
+    """It asks for a promise: it is kept once, before or after whatever is answered meanwhile."""
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -68,9 +73,9 @@ def judge(questions: Sequence[Question], record: Iterable[Action], bot: int) -> 
 
     A message counts with its last text. Answers are ordered by the moment at which they had their token first, so a
     preview that became an answer counts when it became one. An answer is out of order when one to an earlier question
-    of the same place came after it.
+    of the same place came after it; promises have no order.
     """
-    shown = _shown(record, bot)
+    shown = [message for message in _shown(record, bot) if not message.text.startswith(NOT_KEPT)]
     by_word: dict[tuple[str, str], list[_Shown]] = defaultdict(list)
     for message in shown:
         for word in set(_words(message.text)):
@@ -109,7 +114,7 @@ def _shown(record: Iterable[Action], bot: int) -> list[_Shown]:
 def _late(questions: Sequence[Question], found: dict[Question, list[_Shown]]) -> Iterable[str]:
     newest: dict[str, int] = defaultdict(int)
     for question in questions:
-        if not found[question]:
+        if question.later or not found[question]:
             continue
         moment = min(_moment(question, message) for message in found[question])
         if moment < newest[question.place]:

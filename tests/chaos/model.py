@@ -1,4 +1,4 @@
-"""The model of a run: adds numbers with a tool, says words, and notices when it is asked for a finished step again."""
+"""The model of a run: adds numbers with a tool, says words now or promises to, and notices repeated work."""
 
 import json
 import random
@@ -9,7 +9,9 @@ from typing import Any
 from services.agent.prompt import ADDED, REWORDED
 from tests.support.model_server import Reply, Request
 
-ASKED = re.compile(r"what is (?P<sum>\d+ \+ \d+)\?|say (?P<word>\w+)")
+ASKED = re.compile(
+    r"what is (?P<sum>\d+ \+ \d+)\?|promise to (?P<what>say \w+) (?P<when>in \d+ seconds)|say (?P<word>\w+)"
+)
 
 
 @dataclass
@@ -18,7 +20,7 @@ class Model:
 
     chance: random.Random
     repeated: list[str] = field(default_factory=list)
-    """Sums whose tool was called for again although its result had been told."""
+    """Sums and promises whose tool was called for again although its result had been told."""
     _told: set[tuple[str, str]] = field(default_factory=set)
     """By the question that began the turn: where that changes or is taken back, what joined it is worked on anew."""
 
@@ -28,13 +30,31 @@ class Model:
         asked, results = _asked(request), _results(request)
         began = asked[0][0] if asked else ""
         self._told |= {(began, told) for told in results}
-        missing = next((each["sum"] for each in asked if each["sum"] and each["sum"] not in results), None)
+        missing = next((each for each in asked if _work(each) and _work(each) not in results), None)
         if missing is not None:
-            if (began, missing) in self._told:
-                self.repeated.append(missing)
-            return Reply(calls=(("run_python", {"code": missing}),), chunks=chunks, delay=delay)
-        said = [f"{each['sum']} = {results[each['sum']]}" if each["sum"] else each["word"] for each in asked]
+            if (began, _work(missing)) in self._told:
+                self.repeated.append(_work(missing))
+            return Reply(calls=(_call(missing),), chunks=chunks, delay=delay)
+        said = [_said(each, results) for each in asked]
         return Reply("\n".join(said) or "I do not know.", chunks=chunks, delay=delay)
+
+
+def _work(asked: re.Match[str]) -> str:
+    """What a tool has to do for it; empty: nothing."""
+    return asked["sum"] or asked["what"] or ""
+
+
+def _call(asked: re.Match[str]) -> tuple[str, dict[str, str]]:
+    if asked["sum"]:
+        return "run_python", {"code": asked["sum"]}
+    return "make_promise", {"what": asked["what"], "when": asked["when"]}
+
+
+def _said(asked: re.Match[str], results: dict[str, str]) -> str:
+    """The answer; the words that were promised are said when they are due, and not now."""
+    if asked["what"]:
+        return "I promise."
+    return f"{asked['sum']} = {results[asked['sum']]}" if asked["sum"] else asked["word"]
 
 
 def _asked(request: Request) -> list[re.Match[str]]:
@@ -56,11 +76,15 @@ def _texts(message: dict[str, Any]) -> list[str]:
 
 
 def _results(request: Request) -> dict[str, str]:
-    """What each sum of this turn came to."""
+    """What each sum and promise of this turn came to."""
     blocks = [block for message in request["messages"] for block in message["content"] if isinstance(block, dict)]
-    sums = {block["id"]: block["input"]["code"] for block in blocks if block["type"] == "tool_use"}
+    work = {block["id"]: _asked_for(block["input"]) for block in blocks if block["type"] == "tool_use"}
     results = [block for block in blocks if block["type"] == "tool_result"]
-    return {sums[each["tool_use_id"]]: re.sub(r"^Value: ", "", _plain(each["content"])) for each in results}
+    return {work[each["tool_use_id"]]: re.sub(r"^Value: ", "", _plain(each["content"])) for each in results}
+
+
+def _asked_for(arguments: dict[str, str]) -> str:
+    return arguments.get("code") or arguments["what"]
 
 
 def _plain(content: Any) -> str:

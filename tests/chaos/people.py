@@ -14,10 +14,12 @@ from services.testdc.remote import Sandbox
 from services.testdc.server import TestDC
 from tests.chaos.judge import Question, place_of
 
-NOISE, STOP, REPLY, EDIT, DELETE = 0.15, 0.15, 0.2, 0.1, 0.05
+NOISE, STOP, PROMISE, REPLY, EDIT, DELETE = 0.15, 0.15, 0.1, 0.2, 0.1, 0.05
 """How often lively people do what."""
 LATER = 2.0
 """Seconds within which people think again."""
+DUE = 6
+"""Seconds within which a promise is due."""
 
 PRIVATE, GROUPS, TOPICS, MEMBERS = 13, 4, 2, 3
 """20 places: private chats, groups with a few members each (half are supergroups), a forum's topics and its General."""
@@ -81,13 +83,13 @@ def assemble(folder: Path, bot_token: str) -> Cast:
 
 @dataclass
 class Writers:
-    """Writes questions; some are edited or deleted afterwards, and in some chats people press stop."""
+    """Writes questions; some are edited or deleted afterwards, some ask for promises, and some people press stop."""
 
     sandbox: Sandbox
     cast: Cast
     chance: random.Random
     lively: bool
-    """People also edit, delete, reply, press stop and talk among themselves."""
+    """People also edit, delete, reply, press stop, ask for promises and talk among themselves."""
     questions: list[Question] = field(default_factory=list)
     _posts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _changes: set[asyncio.Task[None]] = field(default_factory=set)
@@ -116,6 +118,8 @@ class Writers:
             await self.sandbox.say(who, place.chat, "nobody is asked", topic=place.topic)
         elif stoppable and self.chance.random() < STOP:
             await self._stop(who)
+        elif self.lively and not stoppable and self.chance.random() < PROMISE:
+            await self._ask_for_later(place, who)
         else:
             await self._ask(place, who, optional=stoppable)
 
@@ -150,6 +154,19 @@ class Writers:
         else:
             posts.append(said.post)
 
+    async def _ask_for_later(self, place: Place, who: Account) -> None:
+        """A reminder, which is posted as it is, or a task, which the model promises and then does."""
+        token, seconds = self._word(), self.chance.randint(1, DUE)
+        if self.chance.random() < 0.5:
+            name, entities = self._address(place.chat)
+            text = f"{name}promise to say {token} in {seconds} seconds"
+        else:
+            command = "/remind" if place.chat is self.cast.bot else f"/remind@{self.cast.bot.username}"
+            entities = [{"type": "BotCommand", "offset": 0, "length": len(command)}]
+            text = f"{command} in {seconds} seconds say {token}"
+        said = await self.sandbox.say(who, place.chat, text, entities=entities, topic=place.topic)
+        self.questions.append(Question(_recorded(place, who, self.cast.bot), said.post, token, later=True))
+
     async def _edit(self, index: int, who: Account, chat: Peer) -> None:
         """Think again after a while."""
         await asyncio.sleep(self.chance.uniform(0, LATER))
@@ -173,13 +190,17 @@ class Writers:
 
     def _question(self) -> tuple[str, str]:
         """A token that nothing else in the run has, and a question whose answer it is."""
-        self._number += 1
         if self.chance.random() < 0.5:
+            self._number += 1
             result = 10_000_000 + self._number
             part = self.chance.randrange(1, 9_000_000)
             return str(result), f"what is {part} + {result - part}?"
-        token = f"word{self._number:06d}"
+        token = self._word()
         return token, f"say {token}"
+
+    def _word(self) -> str:
+        self._number += 1
+        return f"word{self._number:06d}"
 
 
 def _recorded(place: Place, who: Account, bot: Account) -> str:

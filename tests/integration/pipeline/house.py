@@ -371,6 +371,7 @@ _RULES = {
     " AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.history_id = h.id)",
     "a promise that joined a turn": "SELECT t.id FROM turns t JOIN chat_history h ON h.id = t.history_id"
     " WHERE promise_id IS NOT NULL AND (answered_by IS NOT NULL OR message_id IS NOT NULL)",
+    "two promises run in a chat": "SELECT lane FROM promises WHERE state = 'running' GROUP BY lane HAVING COUNT(*) > 1",
     "a promise that runs without a turn": "SELECT id FROM promises p WHERE state = 'running' AND NOT EXISTS"
     " (SELECT 1 FROM promise_runs r WHERE r.promise_id = p.id AND r.due_time = p.due_time)",
     "kept, and nothing received": "SELECT id FROM promises p WHERE state = 'kept' AND NOT EXISTS (SELECT 1"

@@ -1,4 +1,4 @@
-"""The books of promises on a real file, with a clock that the test turns."""
+"""The books of promises in a real store, with a clock that the test turns."""
 
 import itertools
 import random
@@ -30,15 +30,18 @@ from services.pipeline.model import (
     Usage,
 )
 from services.pipeline.ports import Admission, Person
-from services.pipeline.promises import LEGAL, Promise, PromiseState, Wish
+from services.pipeline.promises import LEGAL, Promise, PromiseState, Wish, reminder
 from tests.integration.pipeline.house import broken_rules
 from tests.integration.pipeline.house import rows as rows_of
+from tests.support.store import place
 
 ACCOUNT = Account("telegram", 42, "valor_bot")
 QUEUED = Admission(Disposition.QUEUED, Person("1", Role.MEMBER))
 DAY = 86_400.0
 START = 20_000 * DAY
 """A midnight in UTC."""
+LEASE = -1.0
+"""Whoever comes next finds it over: the one before was killed."""
 
 
 class Books:
@@ -49,8 +52,8 @@ class Books:
         self._life = AsyncExitStack()
 
     async def open(self) -> "Books":
-        database = await self._life.enter_async_context(Database.open(self.folder / "pipeline.db", migrations))
-        self.store = SqlStore(database, Pace(10_000, 10_000), lambda: self.now)
+        database = await self._life.enter_async_context(Database.open(place(self.folder, "pipeline"), migrations))
+        self.store = SqlStore(database, Pace(10_000, 10_000), lambda: self.now, lease=LEASE)
         self.keeper = Keeper(self.store, lambda: self.now)
         await self.store.reclaim()
         return self
@@ -62,12 +65,17 @@ class Books:
         await self.close()
         await self.open()
 
-    async def make(self, *wishes: Wish, chat: int = 8) -> list[Promise]:
-        """Somebody asks, and is promised something."""
+    async def ask(self, text: str = "please", *, chat: int = 8) -> Turn:
+        """Somebody asks; the turn that is worked on for it."""
         self.number += 1
-        message = Message(ACCOUNT, Address(chat), ChatType.PRIVATE, self.number, Sender(8, "Ada"), "please")
+        message = Message(ACCOUNT, Address(chat), ChatType.PRIVATE, self.number, Sender(8, "Ada"), text)
         await self.store.accept(message, QUEUED)
         (turn,) = await self.store.claim([message.lane], 1)
+        return turn
+
+    async def make(self, *wishes: Wish, chat: int = 8) -> list[Promise]:
+        """Somebody asks, and is promised something."""
+        turn = await self.ask(chat=chat)
         made = [await self.store.make_promise(turn, 1, index, wish) for index, wish in enumerate(wishes)]
         await self.finish(turn)
         return made
@@ -134,6 +142,19 @@ async def test_a_promise_begins_when_it_is_due_and_not_before(books: Books) -> N
     assert (await books.store.promised(turn)).message.text == "x"
 
 
+async def test_what_is_promised_begins_when_the_answer_tells_of_it_and_is_not_late(books: Books) -> None:
+    turn = await books.ask()
+    await books.store.make_promise(turn, 1, 1, Wish("x", START))
+    books.now += 100
+    assert await books.look() == []
+    assert await books.store.measure_promises() == (1, 0.0)
+    await books.finish(turn)
+    (begun,) = await books.look()
+    promise = (await books.store.promised(begun)).promise
+    assert promise is not None
+    assert reminder(promise, begun.accept_time) == "Reminder: x"
+
+
 async def test_two_keepers_begin_and_end_it_once(books: Books) -> None:
     """F18: as with two replicas."""
     await books.make(Wish("x", START))
@@ -149,11 +170,43 @@ async def test_two_keepers_begin_and_end_it_once(books: Books) -> None:
 async def test_what_was_moved_meanwhile_does_not_begin_at_its_old_time(books: Books) -> None:
     await books.make(Wish("x", START, "0 9 * * *"))
     (stale,) = await books.store.ready_promises(10)
-    await books.store.set_zone("1", "Europe/Berlin", {stale.promise_id: START + 60})
+    await books.store.set_zone("1", "Europe/Berlin")
     assert not await books.store.begin_promise(stale)
     assert await books.look() == []
-    books.now += 60
+    books.now += 7 * 3600
     assert len(await books.look()) == 1
+
+
+async def test_of_two_keepers_that_saw_the_same_the_second_begins_nothing_beside_the_first(books: Books) -> None:
+    """F18: as with two replicas."""
+    await books.make(Wish("a", START), Wish("b", START))
+    first, second = await books.store.ready_promises(10)
+    assert await books.store.begin_promise(first)
+    assert not await books.store.begin_promise(second)
+
+
+async def test_a_time_zone_that_changes_while_a_run_ends_counts_for_the_next_one(books: Books) -> None:
+    await books.make(Wish("x", START, "0 9 * * *"))
+    (turn,) = await books.look()
+    await books.finish(turn)
+    (ended,) = await books.store.ended_promises()
+    await books.store.set_zone("1", "Europe/Berlin")
+    assert not await books.store.end_promise(ended.promise, PromiseState.WAITING, START + 9 * 3600)
+    await books.keeper.look()
+    assert books.rows("SELECT state, due_time FROM promises") == [("waiting", START + 7 * 3600)]
+
+
+async def test_a_time_zone_never_brings_back_what_has_run(books: Books) -> None:
+    """F18: by a clock that is behind the one that it ran by."""
+    due = START + 9 * 3600
+    await books.make(Wish("x", due, "0 9 * * *"))
+    books.now = due
+    (turn,) = await books.look()
+    await books.finish(turn)
+    await books.keeper.look()
+    books.now = due - 2
+    await books.store.set_zone("1", "Africa/Abidjan")  # which has the same time
+    assert books.rows("SELECT state, due_time FROM promises") == [("waiting", due + DAY)]
 
 
 async def test_it_is_kept_when_its_answer_was_received_and_not_before(books: Books) -> None:
@@ -350,12 +403,7 @@ class Life:
         open_ones = self.books.rows("SELECT number FROM promises WHERE state IN ('waiting', 'running')")
         if open_ones and not self.held:
             number = self.dice.choice(open_ones)
-            self.books.number += 1
-            message = Message(
-                ACCOUNT, Address(9), ChatType.PRIVATE, self.books.number, Sender(8, "Ada"), f"/cancel {number}"
-            )
-            await self.books.store.accept(message, QUEUED)
-            (turn,) = await self.books.store.claim([message.lane], 1)
+            turn = await self.books.ask(f"/cancel {number}", chat=9)
             await self.books.store.cancel_promise(turn, number, None)
             await self.books.finish(turn)
 

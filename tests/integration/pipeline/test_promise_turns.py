@@ -1,7 +1,6 @@
 """A turn that carries out a promise, among those that answer messages: edits, deletions, steering, stops and topics."""
 
 import asyncio
-import sqlite3
 from typing import Any
 
 import pytest
@@ -26,10 +25,7 @@ async def plan(act: Act) -> str:
 
 async def due(house: House) -> None:
     """What was promised is due now, and has become a turn."""
-    connection = sqlite3.connect(house.data / "pipeline.db", timeout=5)
-    connection.execute("UPDATE promises SET due_time = 1")
-    connection.commit()
-    connection.close()
+    house.rows("UPDATE promises SET due_time = 1")
     await until(lambda: house.rows("SELECT 1 FROM promises WHERE state = 'running'"))
 
 

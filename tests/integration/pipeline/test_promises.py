@@ -1,7 +1,6 @@
 """Promises as people meet them: commands, the agent's own, and what is posted when one is due."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,14 +24,6 @@ async def said(house: House, text: str, number: int, **fields: Any) -> str:
     before = len(house.channel.texts(chat))
     await house.ask(text, number=number, **fields)
     return house.channel.texts(chat)[before]
-
-
-def change(house: House, statement: str) -> None:
-    """Let something be so in the file, as if it had come to be by itself."""
-    connection = sqlite3.connect(house.data / "pipeline.db", timeout=5)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
 
 
 def states(house: House) -> list[str]:
@@ -66,7 +57,7 @@ async def test_a_reminder_in_a_topic_of_a_group_stays_there(house: House) -> Non
 async def test_what_recurs_is_done_by_the_agent_who_is_told_that_it_is_a_promise(house: House) -> None:
     answer = await said(house, "/every day at 9:00 what is on today?", 1)
     assert "again and again, next on" in answer
-    change(house, "UPDATE promises SET due_time = 1000000000")
+    house.rows("UPDATE promises SET due_time = 1000000000")
     await until(lambda: len(house.channel.texts()) == 2)
     (act,) = house.agent.acts
     assert (act.question, act.start.promise.due_time.seconds) == ("what is on today?", 1_000_000_000)
@@ -88,7 +79,7 @@ async def test_operators_see_how_many_promises_wait(house: House) -> None:
 
 async def test_what_recurs_may_be_a_reminder(house: House) -> None:
     await said(house, "/every monday 9:00 remind me of the stand-up", 1)
-    change(house, f"UPDATE promises SET due_time = {time.time()}")  # noqa: S608
+    house.rows(f"UPDATE promises SET due_time = {time.time()}")  # noqa: S608
     await until(lambda: len(house.channel.texts()) == 2)
     assert house.channel.texts()[1] == "Reminder: the stand-up"
     assert house.agent.acts == []
@@ -190,6 +181,23 @@ async def test_a_question_that_is_changed_drops_what_the_old_one_promised(house:
     assert states(house) == ["cancelled", "waiting"]
 
 
+async def test_what_a_changed_question_promised_for_now_is_not_done(house: House) -> None:
+    """It begins when the answer tells of it, and there was none."""
+
+    async def old(act: Act) -> None:
+        await promise(act, what="old")
+        await hang(act)
+
+    house.agent.on("first", old)
+    house.agent.on("second", lambda act: promise(act, what="new"))
+    request = message("first")
+    await house.pipeline.submit(request)
+    await until(lambda: states(house))
+    await house.pipeline.edit(request, "second")
+    await ended(house, "cancelled", "kept")
+    assert house.channel.texts() == ["promise 2", "answer to new"]
+
+
 async def test_a_replay_promises_anew_and_once(house: House) -> None:
     async def unlucky(act: Act) -> str:
         number = await promise(act, what="dig", when="in 3 days")
@@ -247,7 +255,7 @@ async def test_what_waited_for_something_that_was_not_kept_is_not_kept_either_an
     if why == "cancelled":
         await house.ask("/cancel 1", number=2)
     else:
-        change(house, "UPDATE promises SET due_time = 1 WHERE id = 1")
+        house.rows("UPDATE promises SET due_time = 1 WHERE id = 1")
     await ended(house, why, "failed")
     assert house.channel.texts()[-1] == (
         "I could not keep promise 2 (“second”). It waited for promise 1, which was not kept."
@@ -265,7 +273,7 @@ async def test_of_what_is_due_in_a_chat_the_most_important_goes_first(house: Hou
 
     house.agent.on("plan", plan)
     await house.ask("plan")
-    change(house, f"UPDATE promises SET due_time = due_time - 5 * 86400 WHERE {time.time()} > 0")  # noqa: S608
+    house.rows(f"UPDATE promises SET due_time = due_time - 5 * 86400 WHERE {time.time()} > 0")  # noqa: S608
     await ended(house, "kept", "kept", "kept")
     assert [act.question for act in house.agent.acts[1:]] == ["high", "usual", "low"]
 
@@ -274,7 +282,7 @@ async def test_a_promise_has_a_time_limit_of_its_own(house: House) -> None:
     house.agent.on("plan", lambda act: promise(act, what="dig", when="in 3 days"))
     house.agent.on("dig", hang)
     await house.ask("plan")
-    change(house, "UPDATE promises SET minutes = 0, due_time = 1")
+    house.rows("UPDATE promises SET minutes = 0, due_time = 1")
     await ended(house, "failed")
     assert house.channel.texts()[-1] == (
         "I could not keep promise 1 (“dig”). It took longer than the time that was set for it, so I stopped."
@@ -285,8 +293,8 @@ async def test_a_promise_has_a_time_limit_of_its_own(house: House) -> None:
 async def test_who_lost_access_is_promised_nothing_any_more(house: House) -> None:
     """F18: whoever may not ask may not have asked before either."""
     await house.ask("/every day at 9:00 news", number=1, chat=OTHER_GROUP, user=OWNER)
-    change(house, "UPDATE chat_history SET user_id = 12345, username = ''")
-    change(house, "UPDATE promises SET due_time = 1")
+    house.rows("UPDATE chat_history SET user_id = 12345, username = ''")
+    house.rows("UPDATE promises SET due_time = 1")
     await ended(house, "failed")
     assert house.channel.texts(OTHER_GROUP)[-1].endswith("Whoever asked for it may not talk to me any more.")
     assert house.agent.acts == []
@@ -295,7 +303,7 @@ async def test_who_lost_access_is_promised_nothing_any_more(house: House) -> Non
 async def test_stop_ends_a_run_and_what_recurs_comes_again(house: House) -> None:
     house.agent.script = hang
     await house.ask("/every day at 9:00 dig", number=1)
-    change(house, "UPDATE promises SET due_time = 1")
+    house.rows("UPDATE promises SET due_time = 1")
     await until(house.agent.running)
     await house.ask("/stop", number=2)
     await ended(house, "waiting")
@@ -306,7 +314,7 @@ async def test_stop_ends_a_run_and_what_recurs_comes_again(house: House) -> None
 async def test_cancelling_from_elsewhere_stops_the_run(house: House) -> None:
     house.agent.on("dig", hang)
     await house.ask("/every@valor_bot day at 9:00 dig", number=1, chat=GROUP, user=ADA)
-    change(house, "UPDATE promises SET due_time = 1")
+    house.rows("UPDATE promises SET due_time = 1")
     await until(house.agent.running)
     assert "is cancelled" in await said(house, "/cancel 1", 2)
     await until(lambda: not house.agent.running())
@@ -386,25 +394,25 @@ async def begun(house: House) -> None:
     house.agent.on("long", hang)
     await house.pipeline.submit(message("long", number=2))
     await until(house.agent.running)
-    change(house, "UPDATE promises SET due_time = 1")
+    house.rows("UPDATE promises SET due_time = 1")
     await ended(house, "running")
 
 
 async def running(house: House) -> None:
-    change(house, "UPDATE promises SET due_time = 1")
+    house.rows("UPDATE promises SET due_time = 1")
     await until(lambda: [act.acknowledged for act in house.agent.running()] == [[1]])
 
 
 async def written(house: House) -> None:
     house.channel.go.clear()
     house.agent.script = quick
-    change(house, "UPDATE promises SET due_time = 1")
+    house.rows("UPDATE promises SET due_time = 1")
     await until(lambda: len(house.channel.posts) == 2)  # sent, and not known to be received
 
 
 async def received(house: House) -> None:
     house.agent.script = quick
-    change(house, "UPDATE promises SET due_time = 1")
+    house.rows("UPDATE promises SET due_time = 1")
     await ended(house, "kept")
 
 

@@ -55,6 +55,32 @@ def test_the_judge_catches(
     assert verdict.clean == (not (lost or doubled or late))
 
 
+PROMISED = [QUESTIONS[0], Question(str(ADA), 2, "word000002", later=True), Question(str(ADA), 3, "word000003")]
+REST = [(ADA, 10, "10000001"), (ADA, 11, "I will remind you on Mon 01 Jan 2029, 10:00 (UTC)."), (ADA, 12, "word000003")]
+
+
+@pytest.mark.parametrize(
+    ("actions", "lost", "doubled"),
+    [
+        pytest.param([*REST, (ADA, 13, "Reminder: say word000002")], (), (), id="kept"),
+        pytest.param([(ADA, 9, "word000002"), *REST], (), (), id="kept before what was asked earlier"),
+        pytest.param(REST, ("word000002",), (), id="forgotten"),
+        pytest.param([*REST, (ADA, 13, "word000002"), (ADA, 14, "word000002")], (), ("word000002",), id="kept twice"),
+        pytest.param(
+            [*REST, (ADA, 13, "I could not keep promise 1 (“say word000002”). It failed.")],
+            ("word000002",),
+            (),
+            id="not kept",
+        ),
+    ],
+)
+def test_a_promise_is_kept_once_and_has_no_order(
+    actions: list[tuple[int, int, str]], lost: tuple[str, ...], doubled: tuple[str, ...]
+) -> None:
+    verdict = judge(PROMISED, record(*actions), BOT)
+    assert (verdict.lost, verdict.doubled, verdict.out_of_order) == (lost, doubled, ())
+
+
 def test_a_preview_counts_from_the_moment_it_became_the_answer() -> None:
     questions = [Question(str(TEAM), 1, "first"), Question(str(TEAM), 2, "second")]
     actions = record((TEAM, 10, "…"), (TEAM, 11, "second"), (TEAM, 10, "first", "edit"))

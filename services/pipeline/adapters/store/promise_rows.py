@@ -55,6 +55,13 @@ _STAMP = {
 }
 
 
+def release(tx: Transaction, turn_id: int, now: float) -> None:
+    """The turn is answered, so its person is told of what it promised: what was due before begins now, and not late."""
+    due = "UPDATE promises SET due_time = :now WHERE turn_id = :turn AND state = 'waiting' AND due_time <= :now"
+    if tx.run(due, turn=turn_id, now=now):
+        tx.notify("promises")
+
+
 def void(tx: Transaction, turn_id: int, now: float) -> None:
-    """The turn begins anew or has no answer: nobody was told of what it promised, so what has not begun is dropped."""
+    """The turn begins anew or has no answer: nobody was told of what it promised, so that is dropped."""
     shift(tx, PromiseState.CANCELLED, "turn_id = :turn AND state = 'waiting'", turn=turn_id, now=now)

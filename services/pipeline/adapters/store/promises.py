@@ -1,12 +1,12 @@
 """The books of promises. A promise that is due becomes a turn of its chat, once per due time."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import takewhile
 
 from services.chassis import tracing
 from services.chassis.errors import NotFound, WrongState
 from services.chassis.writer import Row, Transaction
+from services.pipeline import schedule
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.messages import cancel
 from services.pipeline.adapters.store.promise_rows import promise_of, select, shift
@@ -20,10 +20,22 @@ _OF_PARENTS = "FROM promise_parents d JOIN promises q ON q.id = d.parent_id WHER
 _BROKEN = f"(SELECT MIN(q.number) {_OF_PARENTS} ('failed', 'cancelled'))"
 """The number of a parent that was not kept."""
 _READY = (
-    f"p.state = 'waiting' AND ({_BROKEN} IS NOT NULL OR"
+    "p.state = 'waiting'"
+    " AND NOT EXISTS (SELECT 1 FROM turns m WHERE m.id = p.turn_id AND m.state IN ('waiting', 'running'))"
+    f" AND ({_BROKEN} IS NOT NULL OR"
     f" (p.due_time <= :now AND NOT EXISTS (SELECT 1 {_OF_PARENTS} ('waiting', 'running'))))"
 )
-"""It is due and waits for no other promise; or it can never be kept, which is said at once."""
+"""The turn that made it is answered, it is due and waits for no other promise; or it can never be kept, which is said
+at once.
+"""
+_RECURRING = (
+    "SELECT p.id, p.cron, COALESCE((SELECT MAX(r.due_time) FROM promise_runs r WHERE r.promise_id = p.id), 0) AS ran"
+    " FROM promises p WHERE p.person_id = :person AND p.cron != '' AND p.state = 'waiting'"
+)
+_STARTABLE = (
+    "id = :id AND due_time = :due AND state = 'waiting'"
+    " AND NOT EXISTS (SELECT 1 FROM promises r WHERE r.lane = :lane AND r.state = 'running')"
+)
 _OPEN = "state IN ('waiting', 'running')"
 
 
@@ -38,7 +50,6 @@ class PromiseTable(Table):
             check_held(tx, turn)
             if tx.value("SELECT 1 FROM promises WHERE call = :call", call=call) is None:
                 _insert(tx, turn, call, wish, self._clock())
-                tx.notify("promises")
             return _load(tx, "p.call = :call", call=call)[0]
 
         return await self._database.write(change)
@@ -73,8 +84,8 @@ class PromiseTable(Table):
         query = "SELECT zone FROM calendars WHERE person_id = :id"
         return await self._database.read(lambda tx: tx.value(query, id=person_id)) or ""
 
-    async def set_zone(self, person_id: str, zone: str, due: Mapping[int, float]) -> None:
-        """A person's time zone is this, and so the given promises are due at other times, if they have not begun."""
+    async def set_zone(self, person_id: str, zone: str) -> None:
+        """A person's time zone is this, and so what recurs and waits is due at other times, none of them over."""
 
         def change(tx: Transaction) -> None:
             tx.run(
@@ -83,9 +94,9 @@ class PromiseTable(Table):
                 id=person_id,
                 zone=zone,
             )
-            for promise_id, time in due.items():
-                moved = "UPDATE promises SET due_time = :due WHERE id = :id AND state = 'waiting'"
-                tx.run(moved, id=promise_id, due=time)
+            for row in tx.all(f"{_RECURRING}{tx.for_update}", person=person_id):
+                due = schedule.next_after_a_run(row["cron"], zone, row["ran"], self._clock())
+                tx.run("UPDATE promises SET due_time = :due WHERE id = :id", id=row["id"], due=due)
             tx.notify("promises")
 
         await self._database.write(change)
@@ -102,11 +113,15 @@ class PromiseTable(Table):
         return [promise_of(row, broken=row["broken"] or 0) for row in found]
 
     async def begin_promise(self, promise: Promise) -> bool:
-        """Turn a due promise into a turn of its chat; False where that has happened, or it is not due any more."""
+        """Turn a due promise into a turn of its chat.
+
+        False where that has happened, it is not due any more, or another one of the chat has begun.
+        """
 
         def change(tx: Transaction) -> bool:
-            where = "id = :id AND due_time = :due AND state = 'waiting'"
-            if not shift(tx, PromiseState.RUNNING, where, id=promise.promise_id, due=promise.due_time):
+            tx.lock(f"promises {promise.lane}")
+            key = {"id": promise.promise_id, "due": promise.due_time, "lane": promise.lane}
+            if not shift(tx, PromiseState.RUNNING, _STARTABLE, **key):
                 return False
             turn_id = _insert_turn(tx, promise, self._clock())
             tx.run(
@@ -150,12 +165,14 @@ class PromiseTable(Table):
     async def end_promise(self, promise: Promise, to: PromiseState, due: float, words: str = "") -> bool:
         """Close a run, and say so if there are words; what waits again is due at the given time.
 
-        False where that has happened.
+        False where that has happened, or the time was found by a clock that is not the person's any more.
         """
 
         def change(tx: Transaction) -> bool:
             where, now = "id = :id AND due_time = :due AND state = 'running'", self._clock()
             key = {"id": promise.promise_id, "due": promise.due_time}
+            if to is PromiseState.WAITING and _zone(tx, promise) != promise.zone:
+                return False
             if not shift(tx, to, where, **key, **({"next": due} if to is PromiseState.WAITING else {"now": now})):
                 return False
             if words:
@@ -194,6 +211,12 @@ def _failures(tx: Transaction, promise_id: int) -> int:
     )
     last = tx.all(query, id=promise_id, limit=FAILURES)
     return len(list(takewhile(lambda run: run["state"] == State.FAILED, last)))
+
+
+def _zone(tx: Transaction, promise: Promise) -> str:
+    """The time zone of a promise's person; until the commit it stays."""
+    query = "SELECT zone FROM calendars WHERE person_id = (SELECT person_id FROM promises WHERE id = :id)"
+    return tx.value(f"{query}{tx.for_update}", id=promise.promise_id) or schedule.DEFAULT
 
 
 def _parents(tx: Transaction, promise_id: int) -> tuple[int, ...]:

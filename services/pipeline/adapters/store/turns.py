@@ -176,6 +176,7 @@ class TurnTable(LeaseTable):
                 return False
             join(tx, turn, steer_ids)
             _end(tx, turn, State.ANSWERING, now)
+            promise_rows.release(tx, turn.turn_id, now)
             answer_joined(tx, turn.turn_id, now)
             usage_column = rows.dump_usage(usage)
             tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
