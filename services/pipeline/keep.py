@@ -9,8 +9,8 @@ from services.chassis import logs
 from services.chassis.errors import Unavailable
 from services.pipeline import failures, schedule
 from services.pipeline.metrics import ENDED_PROMISES, OLDEST_DUE_PROMISE, WAITING_PROMISES
-from services.pipeline.model import State
-from services.pipeline.ports import Ended, Promises
+from services.pipeline.model import Ended, State
+from services.pipeline.ports import Promises
 from services.pipeline.promises import FAILURES, Promise, PromiseState, given_up
 
 log = logs.get()

@@ -384,3 +384,14 @@ class Question:
     checkpoints: tuple[Checkpoint, ...] = ()
     rights: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A promise that runs, and how its turn has ended."""
+
+    promise: Promise
+    state: State
+    reason: str
+    failures: int = 0
+    """How many of its last runs failed in a row; counted up to promises.FAILURES."""

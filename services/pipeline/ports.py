@@ -14,6 +14,7 @@ from services.pipeline.model import (
     DeadLetter,
     Disposition,
     Draft,
+    Ended,
     Message,
     OpenLetter,
     Part,
@@ -22,7 +23,6 @@ from services.pipeline.model import (
     Queue,
     Role,
     Said,
-    State,
     Steer,
     Turn,
     TurnView,
@@ -247,17 +247,6 @@ class Steers(Protocol):
 
     async def joining(self, turn: Turn) -> list[Turn]:
         """The running turn itself if its question has changed, and where steering is on all that waits behind it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A promise that runs, and how its turn has ended."""
-
-    promise: Promise
-    state: State
-    reason: str
-    failures: int = 0
-    """How many of its last runs failed in a row; counted up to promises.FAILURES."""
 
 
 class Promises(Protocol):

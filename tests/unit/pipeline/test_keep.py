@@ -6,8 +6,7 @@ import pytest
 
 from services.pipeline import failures, promises
 from services.pipeline.keep import outcome
-from services.pipeline.model import State
-from services.pipeline.ports import Ended
+from services.pipeline.model import Ended, State
 from services.pipeline.promises import Kind, Promise, PromiseState
 from tests.unit.pipeline.messages import turn
 

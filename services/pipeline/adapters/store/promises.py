@@ -12,8 +12,7 @@ from services.pipeline.adapters.store.messages import cancel
 from services.pipeline.adapters.store.promise_rows import promise_of, select, shift
 from services.pipeline.adapters.store.rows import check_held
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.model import Draft, Role, State, Turn
-from services.pipeline.ports import Ended
+from services.pipeline.model import Draft, Ended, Role, State, Turn
 from services.pipeline.promises import FAILURES, MOST, Promise, PromiseState, Wish
 
 _OF_PARENTS = "FROM promise_parents d JOIN promises q ON q.id = d.parent_id WHERE d.promise_id = p.id AND q.state IN"
