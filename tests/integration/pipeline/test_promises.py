@@ -31,7 +31,9 @@ def states(house: House) -> list[str]:
 
 
 async def ended(house: House, *wanted: str) -> None:
+    """The promises stand like this, and what that made us say was received."""
     await until(lambda: states(house) == list(wanted))
+    await until(lambda: house.rows("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL AND error IS NULL") == [0])
 
 
 async def test_a_reminder_is_posted_as_it_is_and_once_as_a_reply(house: House) -> None:
