@@ -38,8 +38,8 @@ async def replica(house: House) -> AsyncIterator[tuple[PipelineProcess, Pipeline
     process = PipelineProcess(house)
     async with client.connect(process.address, TOKEN) as caller:
         pipeline = Pipeline(caller)
-        await process.start(pipeline)
         try:
+            await process.start(pipeline)
             yield process, pipeline
         finally:
             if process.process is not None and process.process.returncode is None:
