@@ -113,6 +113,8 @@ class Orchestrator:
                 case Step():
                     await purse.keep(event.checkpoint)
                     steer_ids += event.checkpoint.steer_ids
+                    if event.checkpoint.step >= self._limits.steps // 2:
+                        feed.enough()
                     await feed.send()
                     await run.acknowledge(event.checkpoint.step)
                 case HostCall():

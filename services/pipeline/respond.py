@@ -77,6 +77,8 @@ class Responder:
         except LostOwnership:
             raise
         except ValorError as error:
+            if isinstance(error, Unavailable) and not failures.is_of_the_model(error):
+                raise  # the store is away: whoever takes the turn over goes on from its checkpoints
             await self._give_up(turn, error.reason, str(error))
             return
         except Spent as spent:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from services.chassis import logs
+from services.chassis.errors import Unavailable
 from services.pipeline.model import ChatType, Preview, Turn, Typing
 from services.pipeline.ports import Audience, Parts, Renderer
 
@@ -107,6 +108,8 @@ class Stage:
                 try:
                     if turn.run in self._scenes:
                         await self._show(turn, scene, due, now)
+                except Unavailable as error:
+                    log.warning("frame_dropped", turn_id=str(turn.turn_id), cause=error.message)
                 except Exception:  # the worker loop: a frame that breaks must not take all others with it
                     log.exception("frame_broke", turn_id=str(turn.turn_id))
 

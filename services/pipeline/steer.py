@@ -17,14 +17,17 @@ from services.pipeline.ports import Run, Steers
 log = logs.get()
 
 
-def steers(running: Turn, found: Sequence[Turn]) -> Iterator[Steer]:
-    """What the running turn is told, of the turns behind it and of itself: up to the first that has to wait."""
+def steers(running: Turn, found: Sequence[Turn], *, more: bool = True) -> Iterator[Steer]:
+    """What the running turn is told, of the turns behind it and of itself: up to the first that has to wait.
+
+    Without `more` it is told of itself alone.
+    """
     for turn in found:
         if turn.turn_id == running.turn_id:
             yield _steer(turn, turn.message.text, rewords=True)
             continue
         route = router.route(turn.message)
-        if not isinstance(route, router.Ask) or not _may_join(running, turn):
+        if not more or not isinstance(route, router.Ask) or not _may_join(running, turn):
             return
         yield _steer(turn, route.text, rewords=False)
 
@@ -45,13 +48,17 @@ class Feed:
     def __init__(self, store: Steers, turn: Turn, run: Run) -> None:
         self._store, self._turn, self._run = store, turn, run
         self._sent: set[str] = set()
-        self._sending = asyncio.Lock()
+        self._sending, self._more = asyncio.Lock(), True
         self.wake = asyncio.Event()
+
+    def enough(self) -> None:
+        """Nothing joins any more: the run needs what is left of its steps for what it was told."""
+        self._more = False
 
     async def send(self) -> None:
         """Tell the run what has joined since."""
         async with self._sending:
-            for steer in steers(self._turn, await self._store.joining(self._turn)):
+            for steer in steers(self._turn, await self._store.joining(self._turn), more=self._more):
                 if steer.steer_id not in self._sent:
                     await self._run.steer(steer)
                     self._sent.add(steer.steer_id)

@@ -30,11 +30,10 @@ class Model:
         asked, results = _asked(request), _results(request)
         began = asked[0][0] if asked else ""
         self._told |= {(began, told) for told in results}
-        missing = next((each for each in asked if _work(each) and _work(each) not in results), None)
-        if missing is not None:
-            if (began, _work(missing)) in self._told:
-                self.repeated.append(_work(missing))
-            return Reply(calls=(_call(missing),), chunks=chunks, delay=delay)
+        missing = [each for each in asked if _work(each) and _work(each) not in results]
+        if missing:
+            self.repeated += [_work(each) for each in missing if (began, _work(each)) in self._told]
+            return Reply(calls=tuple(map(_call, missing)), chunks=chunks, delay=delay)
         said = [_said(each, results) for each in asked]
         return Reply("\n".join(said) or "I do not know.", chunks=chunks, delay=delay)
 

@@ -41,3 +41,7 @@ def test_what_joins(found: list[Turn], expected: list[str]) -> None:
     assert [steer.steer_id for steer in told] == expected
     assert [steer.rewords for steer in told] == [steer.turn_id == 1 for steer in told]
     assert [Steer.parse(steer.steer_id) for steer in told] == [(steer.turn_id, 5) for steer in told]
+
+
+def test_where_nothing_joins_any_more_a_new_wording_is_still_told() -> None:
+    assert [steer.steer_id for steer in steers(RUNNING, [behind(1), behind(2)], more=False)] == ["1:5"]
