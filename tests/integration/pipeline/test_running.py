@@ -9,7 +9,8 @@ import pytest
 from services.chassis.errors import Exhausted, Internal, InvalidArgument, TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import failures
 from services.pipeline.adapters.markdown import MarkdownRenderer
-from services.pipeline.model import Draft
+from services.pipeline.adapters.store.turns import TurnTable
+from services.pipeline.model import Draft, Turn
 from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, House, message, until
 from tests.support.scripted_agent import Act, echo, fails, hang
 from tests.support.wire import Wire
@@ -181,6 +182,27 @@ async def test_a_model_that_recovers_answers(house: House) -> None:
     busy = fails(Unavailable("busy", reason="MODEL_OVERLOADED", retry_after=SOON))
     house.agent.on("hello", busy, busy, busy, echo)
     await house.ask("hello")
+    assert house.channel.texts() == ["answer to hello"]
+
+
+async def test_a_store_that_was_lost_while_it_counted_a_failure_fails_no_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F28. The turn is handed over, whether the count was kept or not."""
+    note_failure, lost = TurnTable.note_failure, list[int]()
+
+    async def loses(table: TurnTable, turn: Turn) -> int:
+        count = await note_failure(table, turn)
+        if not lost:
+            lost.append(count)
+            raise Unavailable("The database was lost while it committed.", reason="COMMIT_UNKNOWN")
+        return count
+
+    monkeypatch.setattr(TurnTable, "note_failure", loses)
+    busy = fails(Unavailable("busy", reason="MODEL_OVERLOADED", retry_after=SOON))
+    house.agent.on("hello", busy, busy, echo)
+    await house.ask("hello")
+    assert lost == [1]
     assert house.channel.texts() == ["answer to hello"]
 
 
