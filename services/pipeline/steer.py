@@ -5,7 +5,7 @@ leaves exactly one of the two: answered by the running turn, or waiting.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from services.chassis import logs
@@ -17,17 +17,18 @@ from services.pipeline.ports import Run, Steers
 log = logs.get()
 
 
-def steers(running: Turn, found: Sequence[Turn], *, more: bool = True) -> Iterator[Steer]:
+def steers(running: Turn, found: Sequence[Turn], *, more: bool = True, known: Container[int] = ()) -> Iterator[Steer]:
     """What the running turn is told, of the turns behind it and of itself: up to the first that has to wait.
 
-    Without `more` it is told of itself alone.
+    Without `more` it is told of itself and of the turns that it knows alone: their questions have changed.
     """
     for turn in found:
         if turn.turn_id == running.turn_id:
             yield _steer(turn, turn.message.text, rewords=True)
             continue
         route = router.route(turn.message)
-        if not more or not isinstance(route, router.Ask) or not _may_join(running, turn):
+        joins = more or turn.turn_id in known
+        if not joins or not isinstance(route, router.Ask) or not _may_join(running, turn):
             return
         yield _steer(turn, route.text, rewords=False)
 
@@ -58,7 +59,9 @@ class Feed:
     async def send(self) -> None:
         """Tell the run what has joined since."""
         async with self._sending:
-            for steer in steers(self._turn, await self._store.joining(self._turn), more=self._more):
+            known = {Steer.parse(steer_id)[0] for steer_id in self._sent}
+            found = await self._store.joining(self._turn)
+            for steer in steers(self._turn, found, more=self._more, known=known):
                 if steer.steer_id not in self._sent:
                     await self._run.steer(steer)
                     self._sent.add(steer.steer_id)

@@ -23,6 +23,8 @@ from tests.chaos.store import Server
 from tests.support import model_server
 from tests.support.wire import Wire
 
+SCOPES = ("PERSON", "CHAT", "TOTAL")
+"""Of budgets: a call that is lost in a crash costs what was reserved for it, and here many are."""
 BOT_TOKEN = "4242:chaos-needs-no-secret"
 
 
@@ -88,6 +90,7 @@ def _settings(cast: Cast) -> dict[str, str]:
         "VALOR_MODEL": "anthropic:claude-haiku-4-5",
         "ANTHROPIC_API_KEY": "none",
         "PIPELINE_RATE_PER_MINUTE": "100000",
+        **{f"VALOR_BUDGET_{scope}_{window}": "none" for scope in SCOPES for window in ("DAY", "MONTH")},
         "VALOR_LOG_LEVEL": os.environ.get("VALOR_LOG_LEVEL", "info"),
     }
 

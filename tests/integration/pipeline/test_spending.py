@@ -156,6 +156,7 @@ def compare(folder: Path, books: Books) -> None:
     assert broken_rules(folder) == {}
 
 
+@pytest.mark.sqlite
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 async def test_the_counters_are_the_sum_of_what_was_settled(steps: list[tuple[str, int, int]]) -> None:

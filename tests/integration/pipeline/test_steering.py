@@ -213,6 +213,28 @@ async def test_an_edit_of_what_joined_is_told_again(house: House) -> None:
     assert len(house.agent.acts) == 1
 
 
+async def test_an_answer_to_an_earlier_wording_of_what_joined_is_thrown_away(house: House) -> None:
+    """F38. Otherwise both wordings would be answered: the first with the turn, the last by itself."""
+    await switch(house)
+    go = asyncio.Event()
+
+    async def slow(act: Act) -> str:
+        act.took = [(await act.steered()).steer_id]
+        await go.wait()
+        return "first + secnd"
+
+    house.agent.on("first", slow, takes())
+    second = message("secnd", number=3)
+    await house.pipeline.submit(message("first", number=2))
+    await until(house.agent.running)
+    await house.pipeline.submit(second)
+    await until(lambda: house.agent.acts[0].took)
+    await house.pipeline.edit(second, "second")
+    go.set()
+    await house.pipeline.until(3, "done")
+    assert house.channel.texts()[1:] == ["first + second"]
+
+
 async def test_what_cannot_join_and_all_behind_it_wait(house: House) -> None:
     """A command, and in a group what others say: a turn acts with the rights of who asked."""
     assert "joins" in await switch(house, chat=GROUP, user=OWNER)

@@ -20,6 +20,7 @@ from services.toolrunner.model import Ran
 from services.toolrunner.settings import Settings
 from tests.integration.toolrunner.runner import KEY, Runner, alive
 from tests.support.process import TOKEN, running
+from tests.support.sandbox import until
 from valor.toolrunner.v1 import toolrunner_pb2 as pb
 
 
@@ -190,7 +191,7 @@ async def test_no_worker_outlives_the_sandbox() -> None:
         assert len(_workers()) == 2
         run.cancel()
         await asyncio.wait([run])
-    assert alive(_workers()) == []
+    await until(lambda: not alive(_workers()))  # killed, and gone in a moment
 
 
 async def test_a_worker_that_dies_is_replaced() -> None:

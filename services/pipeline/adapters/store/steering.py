@@ -57,10 +57,15 @@ def join(tx: Transaction, turn: Turn, steer_ids: Iterable[str]) -> None:
 
 
 def is_covered(tx: Transaction, turn: Turn, steer_ids: Iterable[str]) -> bool:
-    """The run knew the question in its last wording."""
-    known = [version for turn_id, version in map(Steer.parse, steer_ids) if turn_id == turn.turn_id]
-    query = "SELECT h.version FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
-    return bool(tx.value(query, id=turn.turn_id) <= max([turn.message.version, *known]))
+    """The run knew its question, and what joined it and still waits, in their last wordings."""
+    known = {turn.turn_id: turn.message.version}
+    for turn_id, version in map(Steer.parse, steer_ids):
+        known[turn_id] = max(version, known.get(turn_id, 0))
+    query = (
+        "SELECT 1 FROM turns t JOIN chat_history h ON h.id = t.history_id"
+        " WHERE t.id = :id AND t.state IN ('waiting', 'running') AND h.version > :version"
+    )
+    return not any(tx.value(query, id=turn_id, version=version) for turn_id, version in known.items())
 
 
 def answer_joined(tx: Transaction, turn_id: int, now: float) -> None:
