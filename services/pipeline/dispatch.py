@@ -51,14 +51,21 @@ class Dispatcher:
         while not self._stopping:
             await self._wake.wait()
             self._wake.clear()
-            while self._lanes and (room := self._capacity - len(self._tasks)) > 0:
-                lanes = list(self._lanes)[: max(room, CHOICE)]
-                for lane in lanes:
-                    del self._lanes[lane]
-                begun = await self._begin(lanes, room)
-                if len(begun) == room:  # there may be more in the others
-                    left = (lane for lane in lanes if lane not in begun)
-                    self._lanes = {**dict.fromkeys(left), **self._lanes}
+            while await self._claim_named():
+                pass
+
+    async def _claim_named(self) -> bool:
+        """Claim in lanes in which something happened; False where there are none, or there is no room."""
+        async with self._claiming:
+            room = self._capacity - len(self._tasks)
+            lanes = list(self._lanes)[: max(room, CHOICE)] if room > 0 else []
+            for lane in lanes:
+                del self._lanes[lane]
+            begun = await self._begin(lanes, room) if lanes else set()
+            if len(begun) == room:  # there may be more in the others
+                left = (lane for lane in lanes if lane not in begun)
+                self._lanes = {**dict.fromkeys(left), **self._lanes}
+            return bool(lanes)
 
     async def beat(self, every: float) -> None:
         """Hold the leases of all runs, and take over what lost its own, until cancelled: for one replica of several."""
@@ -78,9 +85,10 @@ class Dispatcher:
     async def poll(self) -> None:
         """Look at all lanes every now and then, and measure, until cancelled."""
         while True:
-            room = self._capacity - len(self._tasks)
-            if room > 0:
-                await self._begin(None, room)
+            async with self._claiming:
+                room = self._capacity - len(self._tasks)
+                if room > 0:
+                    await self._begin(None, room)
             await self._measure()
             await asyncio.sleep(POLL)
 
@@ -97,20 +105,19 @@ class Dispatcher:
                 task.cancel()
 
     async def _begin(self, lanes: list[str] | None, room: int) -> set[str]:
-        """Claim and run; the lanes of what was claimed."""
-        async with self._claiming:
-            if self._stopping:
-                return set()
-            self._void.clear()  # of the runs that this claim begins, none was revoked before it
-            try:
-                claimed = await self._turns.claim(lanes, room)
-            except Unavailable as error:
-                log.error("claim_failed", cause=error.message)
-                return set()
-            for turn in claimed:
-                if turn.run not in self._void:
-                    self._tasks[turn.run] = asyncio.create_task(self._work(turn), name=f"turn-{turn.run}")
-            return {turn.message.lane for turn in claimed}
+        """Claim and run, one claim at a time; the lanes of what was claimed."""
+        if self._stopping:
+            return set()
+        self._void.clear()  # of the runs that this claim begins, none was revoked before it
+        try:
+            claimed = await self._turns.claim(lanes, room)
+        except Unavailable as error:
+            log.error("claim_failed", cause=error.message)
+            return set()
+        for turn in claimed:
+            if turn.run not in self._void:
+                self._tasks[turn.run] = asyncio.create_task(self._work(turn), name=f"turn-{turn.run}")
+        return {turn.message.lane for turn in claimed}
 
     async def _work(self, turn: Turn) -> None:
         ids = {"turn_id": str(turn.turn_id), "chat_id": str(turn.message.address.chat_id), "person_id": turn.person_id}
