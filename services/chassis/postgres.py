@@ -13,6 +13,7 @@ import psycopg
 import sqlalchemy
 
 from services.chassis import logs
+from services.chassis.backoff import pause
 from services.chassis.errors import SettingsError
 from services.chassis.link import Tell
 from services.chassis.postgres_link import BACK_OFF, Connection, patiently, short
@@ -93,7 +94,7 @@ class Schema:
                         asyncio.get_running_loop().call_soon(hear, topic, payload)
             except psycopg.Error as error:
                 log.warning("listening_ended", schema=self.name, cause=short(error))
-                await asyncio.sleep(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+                await asyncio.sleep(pause(BACK_OFF, failures))
                 failures += 1
 
     def _options(self) -> str:

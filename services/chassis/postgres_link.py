@@ -9,6 +9,7 @@ from psycopg import errors
 from psycopg.pq import TransactionStatus
 
 from services.chassis import postgres_types
+from services.chassis.backoff import pause
 from services.chassis.errors import Unavailable
 from services.chassis.link import Again, Note, refusal
 from services.chassis.statements import for_psycopg
@@ -187,7 +188,7 @@ def patiently(connect: Connect, seconds: float) -> psycopg.Connection[Any]:
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline or _is_refused_for_good(error):
                 raise
-            time.sleep(BACK_OFF[min(failures, len(BACK_OFF) - 1)])
+            time.sleep(pause(BACK_OFF, failures))
             failures += 1
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from services.chassis import logs
+from services.chassis.backoff import pause
 from services.chassis.errors import SettingsError
 from services.cli.actors import people
 from services.cli.plan import SERVICES, Plan
@@ -72,7 +73,7 @@ class Child:
             failures = 0 if time.monotonic() - born > STEADY else failures + 1
             if not self._stopping:
                 log.warning("process_ended", process=self._name, code=code)
-                await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
+                await asyncio.sleep(pause(PAUSES, failures))
 
     async def _live(self) -> int:
         with self._log_file.open("ab") as log_file:

@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from services.chassis.backoff import pause
+
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.0)
 """Seconds between attempts to reach one; the last one for ever."""
 
@@ -35,7 +37,7 @@ class Absence:
 
     def pause(self) -> float:
         """Seconds until the next attempt."""
-        return PAUSES[min(self._attempts, len(PAUSES)) - 1]
+        return pause(PAUSES, self._attempts - 1)
 
     def end(self) -> None:
         """Somebody was reached."""

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from services.chassis import context, logs, tracing
+from services.chassis.backoff import pause
 from services.chassis.errors import InvalidArgument, NotFound, ValorError
 from services.telegram.fallback import GONE_REPLY, fallback
 from services.telegram.metrics import DELIVERED, DROPPED, PENDING
@@ -56,7 +57,7 @@ class Deliverer:
                     self._begin(event)
             except ValorError as error:
                 log.warning("follow_ended", reason=error.reason)
-            await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+            await asyncio.sleep(pause(PAUSES, attempt))
             attempt += 1
 
     async def stop(self, grace: float) -> None:
@@ -107,7 +108,7 @@ class Deliverer:
                 break
             except ValorError as refusal:
                 log.warning("record_failed", reason=refusal.reason)
-                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+                await asyncio.sleep(pause(PAUSES, attempt))
             else:
                 break
 
@@ -145,7 +146,7 @@ class Deliverer:
                 await self._pace.flood(method, part.chat_id, wait.seconds)
             except (Away, LoggedOut) as error:
                 log.warning("send_unknown", method=method, cause=str(error), attempt=attempt)
-                await asyncio.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+                await asyncio.sleep(pause(PAUSES, attempt))
                 if method == "send" and (found := await self._find(part)):
                     return found
         raise AssertionError("count() ends")

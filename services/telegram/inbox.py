@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import NamedTuple
 
 from services.chassis import logs
+from services.chassis.backoff import pause
 from services.chassis.errors import InvalidArgument, ValorError
 from services.telegram.metrics import SUBMITTED
 from services.telegram.model import Entity, Incoming, Poison
@@ -170,7 +171,6 @@ async def _persist(call: Callable[[], Awaitable[None]]) -> None:
             raise
         except ValorError as error:
             log.warning("pipeline_away", reason=error.reason, attempt=attempt)
-            pause = PAUSES[min(attempt, len(PAUSES) - 1)]
-            await asyncio.sleep(pause if error.retry_after is None else error.retry_after)
+            await asyncio.sleep(pause(PAUSES, attempt) if error.retry_after is None else error.retry_after)
         else:
             break

@@ -75,10 +75,13 @@ async def test_turns_start_within_one_poll_when_every_wake_up_is_lost(
 
 async def test_no_more_turns_run_than_there_is_room_for_and_all_get_their_turn(tmp_path: Path) -> None:
     running: list[int] = []
+    full = asyncio.Event()
 
     async def count(act: Act) -> str:
         running.append(len(house.agent.running()))
-        await asyncio.sleep(0.005)
+        if running[-1] == 3:
+            full.set()
+        await full.wait()
         return act.question
 
     async with House(tmp_path, capacity=3).open() as house:
@@ -193,14 +196,14 @@ async def test_a_replay_that_fails_again_is_a_dead_letter_again(house: House) ->
 
 
 async def test_what_could_not_be_delivered_is_answered_again_when_it_is_replayed(house: House) -> None:
-    house.channel.refuse = lambda _: "CHAT_WRITE_FORBIDDEN"
+    house.channel.refuse = lambda part: "CHAT_WRITE_FORBIDDEN" if part.text.startswith("answer") else ""
     response = await house.pipeline.submit(message("hello"))
     await house.pipeline.until(1, "failed")
     house.channel.refuse = lambda _: ""
     await until(lambda: house.rows("SELECT id FROM parts WHERE receipt_id IS NULL AND error IS NULL") == [])
     await house.pipeline.replay(response.turn_id)
     turn = await house.pipeline.until(1, "done")
-    assert house.channel.texts() == ["answer to hello"]
+    assert house.channel.texts() == [failures.WORDS["UNDELIVERABLE"], "answer to hello"]
     assert len(turn.answer_message_ids) == 1
 
 
