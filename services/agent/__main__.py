@@ -15,8 +15,7 @@ from services.chassis.health import Health
 @asynccontextmanager
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
-    token = settings.token.get_secret_value()
-    async with open_model(settings) as model, client.connect(settings.toolrunner, token) as caller:
+    async with open_model(settings) as model, client.connect(settings.toolrunner, settings.credential()) as caller:
         run_turn = RunTurn(model, Toolrunner(caller, settings.tool_patience))
         async with server.serve(service(AgentServicer(run_turn)), settings, health) as address:
             yield address

@@ -31,6 +31,9 @@ from valor.agent.v1 import agent_pb2_grpc as rpc
 from valor.common.v1 import common_pb2 as common
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+CALLERS = {"RunTurn": ("pipeline",), "GetModel": ("pipeline", "cli")}
+"""Who may call what."""
 Requests = AsyncIterator[pb.RunTurnRequest]
 
 
@@ -94,7 +97,7 @@ async def _read(requests: Requests, exchange: Exchange) -> None:
 def service(servicer: AgentServicer) -> Service:
     """The service as a server offers it."""
     name = pb.DESCRIPTOR.services_by_name["AgentService"].full_name
-    return Service(name, lambda server: rpc.add_AgentServiceServicer_to_server(servicer, server))
+    return Service(name, lambda server: rpc.add_AgentServiceServicer_to_server(servicer, server), CALLERS)
 
 
 def _turn(request: pb.RunTurnRequest) -> Turn:

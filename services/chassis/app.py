@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import ModuleType
 from typing import TypeVar
 
 import uvloop
@@ -22,8 +23,12 @@ Serve = Callable[[S, Health], AbstractAsyncContextManager[str]]
 log = logs.get()
 
 
-def main(name: str, kind: type[S], serve: Serve[S]) -> None:
-    """Run one service as a process of its own; never returns.
+MIGRATE = "migrate"
+"""The argument that asks for nothing but tables that are up to date."""
+
+
+def main(name: str, kind: type[S], serve: Serve[S], migrations: ModuleType | None = None) -> None:
+    """Run one service as a process of its own; never returns. With `migrate` it only brings its tables up to date.
 
     Exit codes: 0 told to stop, 1 a fault, 2 a setting is missing or wrong.
     """
@@ -31,7 +36,10 @@ def main(name: str, kind: type[S], serve: Serve[S]) -> None:
         loaded = settings.load(kind)
         logs.setup(loaded.log_level)
         sys.excepthook = logs.crashed
-        uvloop.run(_run(name, loaded, serve))
+        if sys.argv[1:] == [MIGRATE]:
+            _migrate(name, loaded, migrations)
+        else:
+            uvloop.run(_run(name, loaded, serve))
     except* SettingsError as group:
         sys.stderr.write(f"{innermost(group)}\n")
         sys.exit(2)
@@ -44,13 +52,31 @@ def innermost(error: BaseException) -> BaseException:
     return error
 
 
+def _migrate(name: str, loaded: settings.ProcessSettings, migrations: ModuleType | None) -> None:
+    if migrations is None:
+        raise SettingsError(f"{name} has no tables to migrate.")
+    from services.chassis.database import Database  # noqa: PLC0415 (services without tables do without the library)
+
+    Database.migrate(loaded.tables(), migrations)
+    log.info("migrated", service=name)
+
+
 async def _run(name: str, loaded: S, serve: Serve[S]) -> None:
     stop = stop_signal(with_parent=loaded.stop_with_parent)
+    watch = asyncio.create_task(_stop_when_replaced(loaded, stop))
     async with process(name, loaded) as health, serve(loaded, health) as address:
         log.info("serving", service=name, address=address)
         await stop.wait()
         log.info("stopping", service=name)
     log.info("stopped", service=name)
+    watch.cancel()
+
+
+async def _stop_when_replaced(loaded: settings.ProcessSettings, stop: asyncio.Event) -> None:
+    """A new certificate is used by a new process: whoever runs us starts it, as after every end."""
+    await loaded.credential().replaced()
+    log.info("certificate_replaced")
+    stop.set()
 
 
 @asynccontextmanager

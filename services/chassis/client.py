@@ -1,4 +1,4 @@
-"""Calls to other services: the token, the ids and the trace go along, the time left is passed on, errors come back."""
+"""Calls to other services: who calls, the ids and the trace go along, the time left is passed on, errors come back."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import grpc
 
 from services.chassis import context, status, tracing
+from services.chassis.credential import Credential
 from services.chassis.server import MAX_MESSAGE
 
 ResponseT = TypeVar("ResponseT")
@@ -36,6 +37,7 @@ OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -47,16 +49,16 @@ OPTIONS = (
 class Caller:
     """One callee as its callers see it; holds the channel."""
 
-    def __init__(self, address: str, token: str, *, retries: bool) -> None:
+    def __init__(self, address: str, credential: Credential, *, retries: bool) -> None:
         service_config = json.dumps(RETRY if retries else ONCE)
         options = [*OPTIONS, ("grpc.service_config", service_config), ("grpc.enable_retries", int(retries))]
-        self.channel = grpc.aio.insecure_channel(address, options=options)
-        self._authorization = ("authorization", f"Bearer {token}")
+        self.channel = credential.channel(address, options)
+        self._proof = credential.metadata
 
     def metadata(self) -> list[tuple[str, str]]:
-        """What goes along with a call: token, ids, trace."""
+        """What goes along with a call: the caller's proof, ids, trace."""
         trace = tracing.traceparent()
-        return [self._authorization, *context.headers(), *([("traceparent", trace)] if trace else [])]
+        return [*self._proof, *context.headers(), *([("traceparent", trace)] if trace else [])]
 
     async def call(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, ResponseT]", request: Any, *, timeout: float
@@ -80,9 +82,9 @@ def translated() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def connect(address: str, token: str, *, retries: bool = True) -> AsyncIterator[Caller]:
+async def connect(address: str, credential: Credential, *, retries: bool = True) -> AsyncIterator[Caller]:
     """A caller for the service at `address`; the connection is made, and made again, when needed."""
-    caller = Caller(address, token, retries=retries)
+    caller = Caller(address, credential, retries=retries)
     try:
         yield caller
     finally:

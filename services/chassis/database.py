@@ -1,6 +1,6 @@
 """A service's own tables: short transactions by function, one writer that commits in groups, wake-ups after commit.
 
-    async with Database.open(settings.database("pipeline"), migrations) as database:
+    async with Database.open(settings.tables(), migrations) as database:
         turn = await database.write(lambda tx: tx.one("UPDATE … RETURNING id", id=7))
 
 A function gets a transaction, runs plain SQL that SQLite and PostgreSQL both understand, and must not do anything else:
@@ -98,6 +98,13 @@ class Database:
     def _missed(self) -> None:
         for action in self._catching_up:
             action()
+
+    @staticmethod
+    def migrate(place: Place | Path, migrations: ModuleType) -> None:
+        """Bring the schema up to date; raises as `open`."""
+        store = _store(place)
+        with store.own():
+            migrate.upgrade(store.engine(), migrations)
 
     @staticmethod
     @asynccontextmanager

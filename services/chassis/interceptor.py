@@ -1,16 +1,16 @@
 """What happens around every incoming call: who is calling, the context, the metrics, errors → status."""
 
 import asyncio
-import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, NoReturn, cast
 
 import grpc
 
 from services.chassis import context, logs, metrics, status, tracing
-from services.chassis.errors import Internal, Unauthenticated, ValorError
+from services.chassis.credential import HOUSE, Credential
+from services.chassis.errors import Denied, Internal, ValorError
 
 log = logs.get()
 
@@ -22,8 +22,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps every method of a server once; a call then costs two function calls more."""
 
-    def __init__(self, token: str, default_deadline: float = 30.0) -> None:
-        self._expected = f"Bearer {token}".encode()
+    def __init__(
+        self, credential: Credential, callers: Mapping[str, Collection[str]], default_deadline: float = 30.0
+    ) -> None:
+        """`callers`: who may call each method, by its short name; a method that is missing is nobody's."""
+        self._credential, self._callers = credential, callers
         self._default_deadline = default_deadline
         self._wrapped: dict[str, Handler] = {}
 
@@ -67,7 +70,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         around.started.inc()
         headers = {key: value for key, value in ctx.invocation_metadata() or () if isinstance(value, str)}
         try:
-            self._check(headers)
+            self._check(around, ctx, headers)
             with (
                 context.call(self._time_left(around, ctx), headers),
                 tracing.span(around.name, headers.get("traceparent", "")),
@@ -90,9 +93,10 @@ class Interceptor(grpc.aio.ServerInterceptor):
             around.seconds.observe(time.perf_counter() - started)
             around.handled(code.name).inc()
 
-    def _check(self, headers: Mapping[str, str]) -> None:
-        if not hmac.compare_digest(headers.get("authorization", "").encode(), self._expected):
-            raise Unauthenticated("This call needs the run's token.")
+    def _check(self, around: "_Around", ctx: Context, headers: Mapping[str, str]) -> None:
+        caller = self._credential.caller(ctx, headers)
+        if caller != HOUSE and caller not in self._callers.get(around.method, ()):
+            raise Denied(f"{caller} may not call {around.method}.")
 
     def _time_left(self, around: "_Around", ctx: Context) -> float | None:
         left = cast("float | None", ctx.time_remaining())
@@ -107,12 +111,12 @@ class _Around:
 
     def __init__(self, method: str, *, streams: bool) -> None:
         self.name, self.streams = method.lstrip("/"), streams
-        service, _, short = self.name.partition("/")
-        self.started = metrics.STARTED.labels(service, short)
-        self.seconds = metrics.SECONDS.labels(service, short)
-        self.no_deadline = metrics.NO_DEADLINE.labels(short)
+        service, _, self.method = self.name.partition("/")
+        self.started = metrics.STARTED.labels(service, self.method)
+        self.seconds = metrics.SECONDS.labels(service, self.method)
+        self.no_deadline = metrics.NO_DEADLINE.labels(self.method)
         self._handled = {
-            code.name: metrics.HANDLED.labels(service, short, code.name)
+            code.name: metrics.HANDLED.labels(service, self.method, code.name)
             for code in (grpc.StatusCode.OK, *status.CLASSES, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN)
         }
 

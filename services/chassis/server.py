@@ -1,8 +1,8 @@
 """A gRPC server with limits, an interceptor around every call, reflection, and a drain."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 from grpc_reflection.v1alpha import reflection
@@ -30,6 +30,9 @@ OPTIONS = (
 )
 
 
+REFLECTION = {"ServerReflectionInfo": ("cli",)}
+
+
 @dataclass(frozen=True)
 class Service:
     """One gRPC service that a server offers."""
@@ -37,6 +40,8 @@ class Service:
     name: str
     """The full name, e.g. "valor.pipeline.v1.PipelineService"."""
     register: Callable[[grpc.aio.Server], None]
+    callers: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """Which services may call each method, and no other. On loopback the house is one, and may call all."""
 
 
 @asynccontextmanager
@@ -48,12 +53,16 @@ async def serve(
     Raises:
         SettingsError: The address cannot be listened on.
     """
-    interceptor = Interceptor(settings.token.get_secret_value())
-    server = grpc.aio.server(interceptors=[interceptor], options=OPTIONS, maximum_concurrent_rpcs=CONCURRENCY)
+    credential = settings.credential()
+    server = grpc.aio.server(
+        interceptors=[Interceptor(credential, {**service.callers, **REFLECTION})],
+        options=(*OPTIONS, *credential.server_options()),
+        maximum_concurrent_rpcs=CONCURRENCY,
+    )
     service.register(server)
     reflection.enable_server_reflection([service.name, reflection.SERVICE_NAME], server)
     try:
-        port = server.add_insecure_port(settings.listen)
+        port = credential.add_port(server, settings.listen)
     except RuntimeError:
         raise SettingsError(f"Cannot listen on {settings.listen}: the address is taken or not ours.") from None
     await server.start()

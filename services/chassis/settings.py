@@ -1,15 +1,17 @@
 """Settings come from the environment, once, typed and frozen; what is wrong is one sentence that names it."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.chassis import logs
+from services.chassis.credential import Certificate, Credential, Token
 from services.chassis.errors import SettingsError
 
 S = TypeVar("S", bound="ProcessSettings")
@@ -42,8 +44,12 @@ class ProcessSettings(BaseSettings):
     database_url: SecretStr = Field(default=SecretStr(""), validation_alias=shared("VALOR_DATABASE"))
     """postgresql://… of the server that keeps the tables, one schema a service; empty: SQLite in the data folder."""
 
-    token: SecretStr = Field(validation_alias=shared("VALOR_TOKEN"), min_length=16)
+    token: SecretStr | None = Field(None, validation_alias=shared("VALOR_TOKEN"), min_length=16)
     """The run's secret: whoever calls a service on loopback shows it."""
+
+    tls: Path | None = Field(None, validation_alias=shared("VALOR_TLS"))
+    """The folder of this process's certificate, its key and the authority (tls.crt, tls.key, ca.crt); takes the place
+    of the token where services call each other over a network."""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", validation_alias=shared("VALOR_LOG_LEVEL"))
 
@@ -66,8 +72,24 @@ class ProcessSettings(BaseSettings):
             raise ValueError("the URL of a database begins with postgresql://")
         return value
 
-    def database(self, name: str) -> "Place":
-        """Where a service keeps its tables."""
+    @model_validator(mode="after")
+    def _provable(self) -> Self:
+        if self.token is None and self.tls is None:
+            raise ValueError("VALOR_TOKEN is not set")
+        return self
+
+    def credential(self) -> Credential:
+        """How this process proves who it is. Raises SettingsError."""
+        return Certificate(self.tls) if self.tls else Token(self.token.get_secret_value() if self.token else "")
+
+    @property
+    def tables_name(self) -> str:
+        """What the service's tables are called: a file, or a schema."""
+        return self.model_config.get("env_prefix", "").rstrip("_").lower()
+
+    def tables(self) -> "Place":
+        """Where the service keeps its tables."""
+        name = self.tables_name
         return Place(self.data / f"{name}.db", self.database_url.get_secret_value(), name.replace("-", "_"))
 
 
@@ -83,11 +105,16 @@ class Place:
 def load(kind: type[S]) -> S:
     """Read and check the settings; secrets are made known to the logs, which mask them.
 
+    Files in the folder VALOR_SECRETS, named like the variables, count as well: children inherit no file's content.
+
     Raises:
         SettingsError: Something is missing or wrong; the text is one sentence that names it.
     """
+    folder = os.environ.get("VALOR_SECRETS")
+    if folder and not Path(folder).is_dir():
+        raise SettingsError(f"VALOR_SECRETS is wrong: {folder} is no folder.")
     try:
-        settings = kind()
+        settings = kind(_secrets_dir=folder or None)
     except ValidationError as error:
         raise SettingsError(_sentence(kind, error.errors(include_url=False, include_input=False)[0])) from None
     for value in settings.__dict__.values():

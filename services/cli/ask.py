@@ -32,7 +32,7 @@ async def send(text: str) -> None:
 async def pair(code: str) -> None:
     """Let a stranger in."""
     run = running_house()
-    async with client.connect(run.addresses["people"], run.token) as caller:
+    async with client.connect(run.addresses["people"], run.credential) as caller:
         stub = people_pb2_grpc.PeopleServiceStub(caller.channel)
         request = people_pb2.ApprovePairingRequest(code=code)
         identity = (await caller.call(stub.ApprovePairing, request, timeout=5)).identity
@@ -43,7 +43,7 @@ async def pair(code: str) -> None:
 async def status() -> None:
     """Print health, what waits, and where everything listens."""
     run = running_house()
-    async with client.connect(run.addresses["monitor"], run.token) as caller:
+    async with client.connect(run.addresses["monitor"], run.credential) as caller:
         stub = monitor_pb2_grpc.MonitorServiceStub(caller.channel)
         health = await caller.call(stub.GetHealth, monitor_pb2.GetHealthRequest(), timeout=10)
     sys.stdout.write(f"Health {health.score} of 100\n")
@@ -55,7 +55,7 @@ async def status() -> None:
 
 
 async def _waiting(run: Run) -> str:
-    async with client.connect(run.addresses["pipeline"], run.token) as caller:
+    async with client.connect(run.addresses["pipeline"], run.credential) as caller:
         stub = pipeline_pb2_grpc.PipelineServiceStub(caller.channel)
         try:
             queue = await caller.call(stub.GetQueue, pipeline_pb2.GetQueueRequest(), timeout=5)

@@ -39,7 +39,7 @@ async def private_chat(run: Run) -> AsyncIterator["Chat"]:
     try:
         async with (
             people(run.sandbox) as (sandbox, person, bot),
-            client.connect(run.addresses["pipeline"], run.token) as pipeline,
+            client.connect(run.addresses["pipeline"], run.credential) as pipeline,
         ):
             yield Chat(sandbox, person, bot, pipeline)
     except ConnectionError:

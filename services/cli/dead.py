@@ -98,7 +98,7 @@ async def drop(letter_ids: Sequence[str]) -> None:
 @asynccontextmanager
 async def _letters() -> AsyncIterator[Letters]:
     run = running_house()
-    async with client.connect(run.addresses["pipeline"], run.token) as caller:
+    async with client.connect(run.addresses["pipeline"], run.credential) as caller:
         yield Letters(caller)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from services.chassis.credential import Credential, Token
 from services.chassis.errors import SettingsError
 
 SERVICES = ("people", "toolrunner", "agent", "pipeline", "telegram", "monitor")
@@ -54,6 +55,11 @@ class Run:
     health: dict[str, str]
     metrics: dict[str, str]
     sandbox: SandboxRun | None
+
+    @property
+    def credential(self) -> Credential:
+        """What shows that a command belongs to the house."""
+        return Token(self.token)
 
     def save(self, folder: Path) -> None:
         """Tell where the house is; the file holds the run's secrets, so nobody else may read it."""

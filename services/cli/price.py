@@ -8,7 +8,7 @@ from valor.agent.v1 import agent_pb2, agent_pb2_grpc
 
 async def assumed(run: Run) -> str:
     """The sentence, where the price is assumed; empty while the agent does not answer."""
-    async with client.connect(run.addresses["agent"], run.token) as caller:
+    async with client.connect(run.addresses["agent"], run.credential) as caller:
         stub = agent_pb2_grpc.AgentServiceStub(caller.channel)
         try:
             model = await caller.call(stub.GetModel, agent_pb2.GetModelRequest(), timeout=5)

@@ -29,7 +29,7 @@ async def _queue(settings: Settings) -> AsyncIterator[PipelineQueue | None]:
     if not settings.pipeline:
         yield None
         return
-    async with client.connect(settings.pipeline, settings.token.get_secret_value()) as caller:
+    async with client.connect(settings.pipeline, settings.credential()) as caller:
         yield PipelineQueue(caller)
 
 

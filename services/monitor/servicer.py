@@ -12,6 +12,9 @@ from valor.monitor.v1 import monitor_pb2_grpc as rpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+CALLERS = {"GetHealth": ("cli",)}
+"""Who may call what."""
+
 
 class MonitorServicer(rpc.MonitorServiceServicer):
     """Serves `MonitorService`."""
@@ -31,4 +34,4 @@ class MonitorServicer(rpc.MonitorServiceServicer):
 def service(servicer: MonitorServicer) -> Service:
     """The service as a server offers it."""
     name = pb.DESCRIPTOR.services_by_name["MonitorService"].full_name
-    return Service(name, lambda server: rpc.add_MonitorServiceServicer_to_server(servicer, server))
+    return Service(name, lambda server: rpc.add_MonitorServiceServicer_to_server(servicer, server), CALLERS)

@@ -16,11 +16,11 @@ from services.people.settings import Settings
 @asynccontextmanager
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
-    async with Database.open(settings.database("people"), migrations) as database:
+    async with Database.open(settings.tables(), migrations) as database:
         access = Access(SqlStore(database), settings.roster())
         async with server.serve(service(PeopleServicer(access)), settings, health) as address:
             yield address
 
 
 if __name__ == "__main__":
-    app.main("people", Settings, serve)
+    app.main("people", Settings, serve, migrations)

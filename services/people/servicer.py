@@ -13,6 +13,9 @@ from valor.people.v1 import people_pb2_grpc as rpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+CALLERS = {"ResolvePerson": ("pipeline",), "CreatePairing": ("pipeline",), "ApprovePairing": ("cli",)}
+"""Who may call what."""
+
 ROLES = {Role.GUEST: pb.ROLE_GUEST, Role.MEMBER: pb.ROLE_MEMBER, Role.OWNER: pb.ROLE_OWNER}
 
 
@@ -46,7 +49,7 @@ class PeopleServicer(rpc.PeopleServiceServicer):
 def service(servicer: PeopleServicer) -> Service:
     """The service as a server offers it."""
     name = pb.DESCRIPTOR.services_by_name["PeopleService"].full_name
-    return Service(name, lambda server: rpc.add_PeopleServiceServicer_to_server(servicer, server))
+    return Service(name, lambda server: rpc.add_PeopleServiceServicer_to_server(servicer, server), CALLERS)
 
 
 def _identity(message: pb.Identity) -> Identity:

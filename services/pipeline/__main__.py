@@ -38,11 +38,11 @@ LEASE, BEAT = 0.8, 0.1
 @asynccontextmanager
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
-    token = settings.token.get_secret_value()
+    credential = settings.credential()
     async with (
-        Database.open(settings.database("pipeline"), migrations) as database,
-        client.connect(settings.agent_address, token, retries=False) as agent,
-        client.connect(settings.people_address, token) as people,
+        Database.open(settings.tables(), migrations) as database,
+        client.connect(settings.agent_address, credential, retries=False) as agent,
+        client.connect(settings.people_address, credential) as people,
         _house(settings, database, agent, people) as (offer, leave),
         server.serve(offer, settings, health) as address,
     ):
@@ -100,4 +100,4 @@ async def _house(
 
 
 if __name__ == "__main__":
-    app.main("pipeline", Settings, serve)
+    app.main("pipeline", Settings, serve, migrations)

@@ -34,6 +34,23 @@ from valor.pipeline.v1 import pipeline_pb2_grpc as rpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+CALLERS = {
+    "SubmitMessage": ("telegram",),
+    "DeleteMessages": ("telegram",),
+    "StopTurn": ("telegram",),
+    "Follow": ("telegram",),
+    "RecordDelivery": ("telegram",),
+    "ReportPoison": ("telegram",),
+    "GetTurn": ("cli",),
+    "GetQueue": ("monitor", "cli"),
+    "ListDeadLetters": ("cli",),
+    "GetDeadLetter": ("cli",),
+    "ReplayDeadLetter": ("cli",),
+    "DropDeadLetter": ("cli",),
+    "ReplayTurn": ("cli",),
+}
+"""Who may call what."""
+
 CHAT_TYPES = {
     pb.CHAT_TYPE_PRIVATE: ChatType.PRIVATE,
     pb.CHAT_TYPE_GROUP: ChatType.GROUP,
@@ -155,7 +172,7 @@ class PipelineServicer(rpc.PipelineServiceServicer):
 def service(servicer: PipelineServicer) -> Service:
     """The service as a server offers it."""
     name = pb.DESCRIPTOR.services_by_name["PipelineService"].full_name
-    return Service(name, lambda server: rpc.add_PipelineServiceServicer_to_server(servicer, server))
+    return Service(name, lambda server: rpc.add_PipelineServiceServicer_to_server(servicer, server), CALLERS)
 
 
 def _number(value: str, field: str) -> int:

@@ -41,10 +41,9 @@ AGAIN = 1.0
 @asynccontextmanager
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Hold the account until the block ends; telegram serves no calls, so the address is Telegram's."""
-    bot_id = settings.bot_token.get_secret_value().partition(":")[0]
     async with (
-        Database.open(settings.database(f"telegram-{bot_id}"), migrations) as database,
-        client.connect(settings.pipeline_address, settings.token.get_secret_value()) as caller,
+        Database.open(settings.tables(), migrations) as database,
+        client.connect(settings.pipeline_address, settings.credential()) as caller,
         asyncio.TaskGroup() as tasks,
     ):
         online, stop = Switch(health), asyncio.Event()
@@ -130,4 +129,4 @@ async def _announce(receiver: Receiver, online: Switch) -> None:
 
 
 if __name__ == "__main__":
-    app.main(NAME, Settings, serve)
+    app.main(NAME, Settings, serve, migrations)

@@ -30,6 +30,11 @@ class Settings(ProcessSettings):
 
     pipeline_address: str = Field("127.0.0.1:7204", validation_alias=shared("PIPELINE_ADDRESS"))
 
+    @property
+    def tables_name(self) -> str:
+        """Each account has tables of its own."""
+        return f"telegram-{self.bot_token.get_secret_value().partition(':')[0]}"
+
     @field_validator("bot_token")
     @classmethod
     def _token(cls, value: SecretStr) -> SecretStr:

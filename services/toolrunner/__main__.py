@@ -19,7 +19,7 @@ from services.toolrunner.settings import Settings
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
     async with (
-        Database.open(settings.database("toolrunner"), migrations) as database,
+        Database.open(settings.tables(), migrations) as database,
         MontySandbox.open(settings.workers) as sandbox,
     ):
         library, ledger = Library(database, settings.documents()), SqlLedger(database)
@@ -32,4 +32,4 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
 
 
 if __name__ == "__main__":
-    app.main("toolrunner", Settings, serve)
+    app.main("toolrunner", Settings, serve, migrations)

@@ -21,6 +21,9 @@ from valor.toolrunner.v1 import toolrunner_pb2_grpc as rpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+CALLERS = {"ListTools": ("agent",), "CallTool": ("agent",), "ListCalls": ("cli",)}
+"""Who may call what."""
+
 CATEGORIES = {
     None: pb.ERROR_CATEGORY_UNSPECIFIED,
     Category.CONFIGURATION: pb.ERROR_CATEGORY_CONFIGURATION,
@@ -70,7 +73,7 @@ class ToolrunnerServicer(rpc.ToolrunnerServiceServicer):
 def service(servicer: ToolrunnerServicer) -> Service:
     """The service as a server offers it."""
     name = pb.DESCRIPTOR.services_by_name["ToolrunnerService"].full_name
-    return Service(name, lambda server: rpc.add_ToolrunnerServiceServicer_to_server(servicer, server))
+    return Service(name, lambda server: rpc.add_ToolrunnerServiceServicer_to_server(servicer, server), CALLERS)
 
 
 def _tool(tool: Tool) -> pb.Tool:

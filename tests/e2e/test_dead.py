@@ -22,7 +22,10 @@ from valor.pipeline.v1 import pipeline_pb2_grpc as rpc
 async def report(run: Run, *texts: str, readable: bool) -> None:
     """What telegram does when an update was refused; a readable one is a question of the sandbox's person."""
     assert run.sandbox is not None
-    async with people(run.sandbox) as (_, person, bot), client.connect(run.addresses["pipeline"], run.token) as caller:
+    async with (
+        people(run.sandbox) as (_, person, bot),
+        client.connect(run.addresses["pipeline"], run.credential) as caller,
+    ):
         account = common.Account(channel="telegram", account_id=bot.id, username=bot.username or "")
         for number, text in enumerate(texts, start=900_001):
             request = pb.ReportPoisonRequest(account=account, content=f"raw {text}", cause="it\nbroke " + "x" * 100)

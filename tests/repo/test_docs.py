@@ -23,7 +23,7 @@ FAILURES = (ROOT / "docs" / "failures.md").read_text()
 
 OTHERS = {"OTEL_EXPORTER_OTLP_ENDPOINT"}
 """Settings that a library reads."""
-INSIDE = {"VALOR_TOKEN", "VALOR_SCOPE_KEY", "VALOR_HEALTH", "VALOR_METRICS", "VALOR_STOP_WITH_PARENT"}
+INSIDE = {"VALOR_TOKEN", "VALOR_TLS", "VALOR_SCOPE_KEY", "VALOR_HEALTH", "VALOR_METRICS", "VALOR_STOP_WITH_PARENT"}
 """Settings that `valor up` chooses itself; a cluster sets them."""
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,15 @@ def test_a_contract_belongs_to_a_service_of_its_name(service: str) -> None:
     assert f"package valor.{service}.v1;" in contract
     assert f"service {service.capitalize()}Service {{" in contract
     assert service in SERVICES
+
+
+@pytest.mark.parametrize("service", CALLED)
+def test_every_call_says_who_may_make_it(service: str) -> None:
+    contract = import_module(f"valor.{service}.v1.{service}_pb2").DESCRIPTOR.services_by_name
+    methods = {method.name for offered in contract.values() for method in offered.methods}
+    callers = import_module(f"services.{service}.servicer").CALLERS
+    assert set(callers) == methods
+    assert {name for names in callers.values() for name in names} <= {*SERVICES, "cli"}
 
 
 def test_the_lock_names_no_host() -> None:

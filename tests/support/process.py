@@ -7,18 +7,20 @@ from typing import TypeVar
 
 from services.chassis import client
 from services.chassis.app import Serve
+from services.chassis.credential import Token
 from services.chassis.health import Health
 from services.chassis.settings import ProcessSettings
 
 S = TypeVar("S", bound=ProcessSettings)
 
 TOKEN = "token-of-this-test-run"
+CREDENTIAL = Token(TOKEN)
 
 
 @asynccontextmanager
 async def running(serve: Serve[S], settings: S) -> AsyncIterator[client.Caller]:
     """Serve until the block ends; yields a caller for it."""
-    async with serve(settings, Health()) as address, client.connect(address, TOKEN) as caller:
+    async with serve(settings, Health()) as address, client.connect(address, CREDENTIAL) as caller:
         yield caller
 
 

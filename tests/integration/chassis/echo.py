@@ -10,6 +10,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from services.chassis import server
 from services.chassis.client import Caller, connect, translated
+from services.chassis.credential import Token
 from services.chassis.health import Health
 from services.chassis.settings import ProcessSettings
 from tests.support.process import TOKEN
@@ -76,6 +77,6 @@ async def serving(
     """The service, served until the block ends, and a caller that shows `token`."""
     async with (
         server.serve(echo(**methods), settings(listen=listen), health or Health(), grace=grace) as address,
-        connect(address, token) as caller,
+        connect(address, Token(token)) as caller,
     ):
         yield Echo(caller)

@@ -15,7 +15,7 @@ from services.chassis.client import connect
 from services.chassis.errors import Exhausted, Internal, InvalidArgument, NotFound, TimedOut, Unavailable, ValorError
 from services.chassis.server import MAX_MESSAGE
 from tests.integration.chassis.echo import NAME, Context, Echo, Text, same, serving
-from tests.support.process import TOKEN
+from tests.support.process import CREDENTIAL
 
 
 @pytest.mark.parametrize("kind", ValorError.__subclasses__())
@@ -205,7 +205,7 @@ async def test_nothing_else_is_tried_again(kind: type[ValorError]) -> None:
 async def test_a_service_that_comes_back_is_found_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    async with connect(address, TOKEN) as caller:
+    async with connect(address, CREDENTIAL) as caller:
         for text in ("first", "second"):
             async with serving(listen=address, Say=same):
                 assert await Echo(caller).say(text) == text

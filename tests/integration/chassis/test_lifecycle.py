@@ -26,7 +26,8 @@ from services.people import __main__ as people
 from services.people import migrations
 from services.people.settings import Settings
 from tests.integration.chassis.echo import NAME, Context, Echo, Text, echo, same, serving, settings
-from tests.support.process import TOKEN
+from tests.support import store
+from tests.support.process import CREDENTIAL, TOKEN
 
 SERVING, NOT_SERVING = 1, 2
 
@@ -63,7 +64,7 @@ async def test_a_drain_first_says_that_no_calls_are_taken_and_then_finishes_thos
 
     async with health.serve("127.0.0.1:0") as probed, AsyncExitStack() as outside:
         async with server.serve(echo(Say=slow.say), settings(), health, grace=10) as address:
-            caller = Echo(await outside.enter_async_context(connect(address, TOKEN)))
+            caller = Echo(await outside.enter_async_context(connect(address, CREDENTIAL)))
             call = asyncio.create_task(caller.say("slow"))
             await slow.begun.wait()
             assert await _status(probed) == SERVING
@@ -78,7 +79,7 @@ async def test_a_call_that_outlasts_the_drain_is_cancelled() -> None:
     slow = Slow()
     async with AsyncExitStack() as outside:
         async with server.serve(echo(Say=slow.say), settings(), Health(), grace=0.1) as address:
-            caller = Echo(await outside.enter_async_context(connect(address, TOKEN)))
+            caller = Echo(await outside.enter_async_context(connect(address, CREDENTIAL)))
             call = asyncio.create_task(caller.say())
             await slow.begun.wait()
         with pytest.raises(ValorError):
@@ -225,6 +226,21 @@ async def test_a_process_that_is_told_to_stop_exits_with_0(
     code, lines = await _run(environment | {"VALOR_STOP_WITH_PARENT": "1"}, end)
     assert [json.loads(line)["event"] for line in lines] == ["stopping", "stopped"]
     assert code == 0
+
+
+async def test_migrating_brings_the_tables_up_to_date_and_ends_and_may_be_repeated(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    for _ in range(2):
+        code, [line] = await _run(environment, program=("-m", "services.people", "migrate"), wait_for="")
+        assert (code, json.loads(line)["event"]) == (0, "migrated")
+    assert store.rows(store.place(tmp_path, "people"), "SELECT COUNT(*) FROM persons") == [0]
+
+
+async def test_what_has_no_tables_says_so(environment: dict[str, str]) -> None:
+    program = ("-m", "services.monitor", "migrate")
+    code, [sentence] = await _run(environment | {"MONITOR_TARGETS": "people=a:1"}, program=program, wait_for="")
+    assert (code, sentence) == (2, "monitor has no tables to migrate.")
 
 
 CRASH = f"""

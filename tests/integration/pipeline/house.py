@@ -20,7 +20,7 @@ from services.people.settings import Settings as PeopleSettings
 from services.pipeline import __main__ as pipeline_main
 from services.pipeline.settings import Settings
 from tests.support import store
-from tests.support.process import TOKEN
+from tests.support.process import CREDENTIAL, TOKEN
 from tests.support.scripted_agent import ScriptedAgent
 from valor.common.v1 import common_pb2 as common
 from valor.people.v1 import people_pb2 as people_pb
@@ -298,7 +298,7 @@ class House:
         for service in services:
             if not service.running:
                 await service.start()
-        async with client.connect(self.service.address, TOKEN) as caller:
+        async with client.connect(self.service.address, CREDENTIAL) as caller:
             self.pipeline = Pipeline(caller)
             self.channel = Channel(self.pipeline)
             self.channel.go.set()
@@ -336,7 +336,7 @@ class House:
 
     async def approve(self, code: str) -> None:
         """The owner lets somebody in."""
-        async with client.connect(self.people.address, TOKEN) as caller:
+        async with client.connect(self.people.address, CREDENTIAL) as caller:
             stub = people_rpc.PeopleServiceStub(caller.channel)
             await caller.call(stub.ApprovePairing, people_pb.ApprovePairingRequest(code=code), timeout=5)
 

@@ -14,7 +14,7 @@ import psutil
 from services.chassis import client
 from services.chassis.errors import ValorError
 from tests.integration.pipeline.house import BASIC_GROUP, GROUP, KEY, House, Pipeline, until
-from tests.support.process import TOKEN, free_port
+from tests.support.process import CREDENTIAL, TOKEN, free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -68,7 +68,7 @@ class PipelineProcess:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["PipelineProcess"]:
         """Serve until the block ends, and be what the house's channel talks to."""
-        async with client.connect(self.address, TOKEN) as caller:
+        async with client.connect(self.address, CREDENTIAL) as caller:
             await self._house.unfollow()
             self._house.pipeline = self._house.channel.pipeline = Pipeline(caller)
             self._house.follow()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.chassis import client
+from services.chassis.credential import Token
 from services.chassis.errors import InvalidArgument, NotFound, Unauthenticated
 from services.pipeline.router import LONGEST
 from tests.integration.pipeline.house import (
@@ -87,7 +88,7 @@ async def test_a_stream_for_nobody_is_refused(house: House) -> None:
 
 async def test_a_caller_without_the_token_is_refused(house: House) -> None:
     """F110."""
-    async with client.connect(house.service.address, "another-token") as caller:
+    async with client.connect(house.service.address, Token("another-token")) as caller:
         with pytest.raises(Unauthenticated):
             await Pipeline(caller).submit(message())
 

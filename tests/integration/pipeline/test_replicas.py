@@ -22,7 +22,7 @@ from services.pipeline.model import Checkpoint, Draft, Turn, Usage
 from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, House, Pipeline, broken_rules, message, until
 from tests.integration.pipeline.processes import PipelineProcess
 from tests.integration.pipeline.test_store import ACCOUNT, QUEUED, asked
-from tests.support.process import TOKEN
+from tests.support.process import CREDENTIAL
 from tests.support.scripted_agent import Act, hang
 from tests.support.store import place, rows
 from valor.pipeline.v1 import pipeline_pb2 as pb
@@ -36,7 +36,7 @@ LEASE = 1.0
 async def replica(house: House) -> AsyncIterator[tuple[PipelineProcess, Pipeline]]:
     """Another pipeline, in a process of its own, and the calls to it."""
     process = PipelineProcess(house)
-    async with client.connect(process.address, TOKEN) as caller:
+    async with client.connect(process.address, CREDENTIAL) as caller:
         pipeline = Pipeline(caller)
         try:
             await process.start(pipeline)

@@ -68,7 +68,7 @@ class Scene:
 
     @property
     def database(self) -> store.Place:
-        return self.settings().database(f"telegram-{self.bot.id}")
+        return self.settings().tables()
 
     def settings(self, **changes: Any) -> Settings:
         values = {

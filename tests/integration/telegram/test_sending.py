@@ -13,7 +13,7 @@ from services.telegram.adapters import client as telethon_client
 from services.testdc.faults import DROP_AFTER, DROP_BEFORE, SWALLOW, Fault, delay, error, slow_send
 from services.testdc.model import Account
 from tests.integration.telegram.scene import Scene, metric, quiet
-from tests.support.process import TOKEN
+from tests.support.process import CREDENTIAL
 from tests.support.sandbox import until
 from valor.common.v1 import common_pb2 as common
 from valor.pipeline.v1 import pipeline_pb2 as pb
@@ -245,7 +245,7 @@ async def test_a_stream_that_is_cut_a_hundred_times_loses_and_doubles_nothing(
 
 
 async def test_the_account_takes_its_stream_back_from_another_follower(scene: Scene, anna: Account) -> None:
-    async with scene.telegram(), client.connect(scene.place.address, TOKEN) as caller:
+    async with scene.telegram(), client.connect(scene.place.address, CREDENTIAL) as caller:
         stub = rpc.PipelineServiceStub(caller.channel)
         other = stub.Follow(pb.FollowRequest(), metadata=caller.metadata())
         reading = asyncio.ensure_future(other.read())

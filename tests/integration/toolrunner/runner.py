@@ -188,7 +188,7 @@ async def serving(tools: Sequence[Tool], data: Path, *, at_once: int = 32) -> As
 
     @asynccontextmanager
     async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
-        async with Database.open(settings.database("toolrunner"), migrations) as database:
+        async with Database.open(settings.tables(), migrations) as database:
             ledger = SqlLedger(database)
             async with Calls(Catalogue(tools), ledger, at_once=at_once).open() as calls:
                 servicer = ToolrunnerServicer(calls, ledger, KEY.encode())

@@ -16,7 +16,7 @@ import pytest
 from services.chassis import client
 from services.toolrunner.adapters.monty import SECONDS
 from tests.integration.toolrunner.runner import KEY, Runner, alive
-from tests.support.process import TOKEN
+from tests.support.process import CREDENTIAL, TOKEN
 
 LOOP = json.dumps({"code": "while True: pass"})
 
@@ -56,7 +56,7 @@ async def _leave(calls: list["asyncio.Task[object]"]) -> None:
 
 async def test_running_sandboxes_end_with_the_process_that_is_told_to_stop(tmp_path: Path) -> None:
     with _process(tmp_path) as (process, address):
-        async with client.connect(address, TOKEN) as caller:
+        async with client.connect(address, CREDENTIAL) as caller:
             calls, workers = await _loops(10, Runner(caller), process.pid)
             process.send_signal(signal.SIGTERM)
             await _leave(calls)
@@ -67,7 +67,7 @@ async def test_running_sandboxes_end_with_the_process_that_is_told_to_stop(tmp_p
 async def test_large_values_leave_no_trace_in_memory(tmp_path: Path) -> None:
     large, small = (json.dumps({"code": f"'x' * ({size} << 20)"}) for size in (20, 0))
     with _process(tmp_path) as (process, address):
-        async with client.connect(address, TOKEN) as caller:
+        async with client.connect(address, CREDENTIAL) as caller:
             runner, memory = Runner(caller), psutil.Process(process.pid).memory_info
             await runner.text("run_python", small)
             before = memory().rss
@@ -81,12 +81,12 @@ async def test_large_values_leave_no_trace_in_memory(tmp_path: Path) -> None:
 async def test_after_a_kill_no_worker_is_left_and_the_calls_it_left_are_known(tmp_path: Path) -> None:
     """F68. Its workers end themselves, so nobody has to find out later which processes were its own."""
     with _process(tmp_path) as (process, address):
-        async with client.connect(address, TOKEN) as caller:
+        async with client.connect(address, CREDENTIAL) as caller:
             calls, workers = await _loops(10, Runner(caller), process.pid)
             process.kill()
             await _leave(calls)
     with _process(tmp_path) as (process, address):
-        async with client.connect(address, TOKEN) as caller:
+        async with client.connect(address, CREDENTIAL) as caller:
             listed = (await Runner(caller).calls()).calls
             assert [call.state for call in listed] == ["unknown"] * 10
             assert await Runner(caller).text("run_python", '{"code": "1"}') == "Value: 1"

@@ -111,3 +111,26 @@ def test_settings_are_frozen() -> None:
     loaded: Any = settings.load(Example)
     with pytest.raises(ValidationError):
         loaded.size = 5
+
+
+def test_a_file_of_the_secrets_folder_counts_like_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VALOR_KEY")
+    monkeypatch.setenv("VALOR_SECRETS", str(tmp_path))
+    (tmp_path / "VALOR_KEY").write_text("a-key-from-a-file\n")
+    assert settings.load(Example).key.get_secret_value() == "a-key-from-a-file"
+    monkeypatch.setenv("VALOR_KEY", KEY)
+    assert settings.load(Example).key.get_secret_value() == KEY
+
+
+def test_a_secrets_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VALOR_SECRETS", str(tmp_path / "nothing"))
+    with pytest.raises(SettingsError, match=r"VALOR_SECRETS is wrong: .*nothing is no folder"):
+        settings.load(Example)
+
+
+def test_a_certificate_takes_the_place_of_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VALOR_TOKEN")
+    with pytest.raises(SettingsError, match=r"^VALOR_TOKEN is not set\.$"):
+        settings.load(Example)
+    monkeypatch.setenv("VALOR_TLS", str(tmp_path))
+    assert settings.load(Example).tls == tmp_path

@@ -87,7 +87,7 @@ class Desk:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.001)
 

@@ -37,7 +37,7 @@ class Shelf:
 
 
 async def soon(stream: Any) -> Event:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         event: Event = await anext(stream)
         return event
 
@@ -74,7 +74,7 @@ async def test_a_missed_part_is_found_within_a_poll_though_wake_ups_never_stop(m
     talking = asyncio.create_task(chatter())
     await soon(stream)
     shelf.parts.append(PART)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         while not isinstance(await anext(stream), Due):
             pass
     talking.cancel()
@@ -90,7 +90,7 @@ async def test_what_was_handed_out_is_forgotten_when_it_is_settled(monkeypatch: 
     shelf.parts.clear()
     reading = asyncio.create_task(anext(stream))
     follower = shelf.followers._followers["telegram:42"]
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         while follower._handed:
             await asyncio.sleep(0.001)
     reading.cancel()

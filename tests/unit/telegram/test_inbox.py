@@ -177,7 +177,7 @@ async def test_a_grave_that_cannot_be_dug_now_is_dug_later(monkeypatch: pytest.M
             raise InvalidArgument("No.")
 
     pipeline.refuse, store.fail = refuse, [Unavailable("The disk is full.")]
-    await asyncio.wait_for(asyncio.gather(box.put(message("poison", 1), 1), box.put(message("fine", 2), 2)), 1)
+    await asyncio.wait_for(asyncio.gather(box.put(message("poison", 1), 1), box.put(message("fine", 2), 2)), 10)
     assert pipeline.told == ["fine"]
     assert len(store.letters) == 1
 

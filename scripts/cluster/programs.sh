@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Builds the programs of a cluster from Go modules, for machines that reach no registry and no release page.
+# They stay in the cache; what is there in the wanted version is not built again. The first time takes about half an hour.
+#     scripts/cluster/programs.sh            builds what is missing
+#     scripts/cluster/programs.sh --missing  prints what is missing
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+programs=${VALOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/valor}/cluster/bin
+mkdir -p "$programs"
+export CGO_ENABLED=0 GOFLAGS=-trimpath
+
+# program, module, version, package within the module
+all="
+kube          k8s.io/kubernetes                           v1.33.13 -
+helm          helm.sh/helm/v3                             v3.22.0  cmd/helm
+coredns       github.com/coredns/coredns                  v1.14.6  .
+keda-operator github.com/kedacore/keda/v2                 v2.20.2  cmd/operator
+keda-adapter  github.com/kedacore/keda/v2                 v2.20.2  cmd/adapter
+skaffold      github.com/GoogleContainerTools/skaffold/v2 v2.16.1  cmd/skaffold
+cyclonus      github.com/mattfenwick/cyclonus             v0.5.6   cmd/cyclonus
+"
+
+go_mod() { cd / && go mod download -json "$1@$2" | sed -n 's/.*"GoMod": "\(.*\)",/\1/p'; }
+
+# A module of our own that repeats the replacements of the one wanted: `go install` refuses a module that has any.
+module_of() { # module, version
+    local mod
+    mod=$(go_mod "$1" "$2")
+    echo "module valor/build"
+    grep '^go ' "$mod"
+    grep -E '^replace [^(]' "$mod" || true
+    awk '/^replace \($/,/^\)/' "$mod"
+    echo "require $1 $2"
+}
+
+# All of Kubernetes in one program. Its staging folders are replaced by the modules that are published from them.
+module_of_kubernetes() { # module, version
+    local mod
+    mod=$(go_mod "$1" "$2")
+    echo "module valor/build"
+    grep '^go ' "$mod"
+    grep '^godebug ' "$mod" || true
+    echo "require $1 $2"
+    sed -n "s#^\t\(k8s.io/[a-z0-9-]*\) => ./staging.*#replace \1 => \1 v0.${2#v1.}#p" "$mod"
+}
+
+build() { # program, module, version, package
+    local work
+    work=$(mktemp -d)
+    cd "$work"
+    if [ "$1" = kube ]; then
+        module_of_kubernetes "$2" "$3" >go.mod
+        cp "$here/kube/main.go" .
+        local stamp=k8s.io/component-base/version
+        set -- "$1" "$2" "$3" . "-X $stamp.gitVersion=$3 -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$3")"
+    else
+        module_of "$2" "$3" >go.mod
+        local package=$2/$4
+        printf '//go:build tools\n\npackage tools\n\nimport _ "%s"\n' "${package%/.}" >tools.go
+        set -- "$1" "$2" "$3" "${package%/.}" ""
+    fi
+    go mod tidy 2>log || { tail -n 20 log >&2; return 1; }
+    go build -ldflags "-s -w $5" -o "$programs/$1.part" "$4"
+    mv "$programs/$1.part" "$programs/$1"
+    echo "$3" >"$programs/$1.version"
+    rm -rf "$work"
+}
+
+while read -r name module version package; do
+    [ -n "$name" ] || continue
+    [ "$(cat "$programs/$name.version" 2>/dev/null)" != "$version" ] || continue
+    if [ "${1:-}" = --missing ]; then
+        echo "$name"
+        continue
+    fi
+    echo "Building $name $version …" >&2
+    before=$SECONDS
+    (build "$name" "$module" "$version" "$package")
+    echo "Built $name in $((SECONDS - before)) s." >&2
+done <<<"$all"
