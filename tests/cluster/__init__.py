@@ -1,1 +1,0 @@
-"""Valor on a real Kubernetes: installed, talked to, tormented, upgraded, rolled back, scaled, taken away."""
