@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := check
-.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench soak
+.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench soak \
+	images images-test
 BIN := .venv/bin
 N ?= 1000
 SEED ?= 7
@@ -33,7 +34,7 @@ protos-check: .venv/ready-dev  ## Fail where the generated Python is not what th
 	$(BIN)/python scripts/protos.py --check
 
 lock: .venv/ready-dev  ## Resolve all dependencies into constraints.txt
-	uv pip compile --quiet --universal --all-extras --group dev --no-header --no-annotate pyproject.toml -o constraints.txt
+	uv pip compile --quiet --universal --all-extras --group build --group dev --no-header --no-annotate pyproject.toml -o constraints.txt
 
 format: .venv/ready-dev  ## Format the code
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -57,3 +58,9 @@ bench: .venv/ready-dev  ## Measure speed and memory against the bars; STORE=post
 
 soak: .venv/ready-dev  ## Measure memory over half an hour of steady load; STORE=postgres
 	@$(BESIDE_STORE) $(BIN)/python -m tests.bench.soak $(ARGS)
+
+images:  ## Build the images of all services; SERVICES="people agent", TAG, REGISTRY
+	@scripts/docker.sh scripts/images/build.sh $(SERVICES)
+
+images-test: .venv/ready-dev  ## Build the images and try each in a container
+	@scripts/docker.sh scripts/images/test.sh $(ARGS)

@@ -40,6 +40,6 @@ say "Setting up .venv (about 200 MB the first time) …"
 group=""
 [ "${1:-}" = dev ] && group="--group dev"
 # shellcheck disable=SC2086 # the group is two words or none
-"$uv" pip install --quiet --python .venv --compile-bytecode --constraint constraints.txt --editable '.[cli]' $group \
+"$uv" pip install --quiet --python .venv --compile-bytecode --constraint constraints.txt --editable '.[house]' $group \
     || fail "Valor's packages cannot be installed"
 .venv/bin/python -m compileall -q services protos/gen

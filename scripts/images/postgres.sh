@@ -3,24 +3,14 @@
 # For machines that reach no registry of images. Needs root; what was built stays in the cache.
 #     scripts/images/postgres.sh NAME
 set -euo pipefail
-name=$1
+. "$(dirname "$0")/debian.sh"
 
-cache=${VALOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/valor}/images
-archive=$cache/postgres.tar
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
-. /etc/os-release
-
+archive=$images/postgres.tar
 if [ ! -f "$archive" ]; then
-    command -v debootstrap >/dev/null || apt-get install -y -qq --no-install-recommends debootstrap >&2
-    mkdir -p "$cache"
-    root=$(mktemp -d)
-    trap 'rm -rf "$root"' EXIT
-    chmod 755 "$root"
-    debootstrap --variant=minbase --include=locales "$VERSION_CODENAME" "$root" "$mirror" >&2
+    debian locales
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod +x "$root/usr/sbin/policy-rc.d"
     mkdir -p "$root/etc/postgresql-common" && echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.conf"
     chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >&2
-    rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/* "$root"/usr/share/doc/*
     cat >"$root/usr/local/bin/entrypoint" <<'EOF'
 #!/bin/sh
 # POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB at the first start; arguments are the server's.
@@ -40,7 +30,7 @@ fi
 exec setpriv --reuid postgres --regid postgres --init-groups "$bin/postgres" -D "$data" -c "listen_addresses=*" "$@"
 EOF
     chmod +x "$root/usr/local/bin/entrypoint"
-    tar -C "$root" -cf "$archive.part" . && mv "$archive.part" "$archive"
+    keep "$archive"
 fi
 docker import --change 'ENTRYPOINT ["entrypoint"]' --change "EXPOSE 5432" \
-    --change 'ENV POSTGRES_USER=postgres POSTGRES_DB=postgres' "$archive" "$name" >/dev/null
+    --change 'ENV POSTGRES_USER=postgres POSTGRES_DB=postgres' "$archive" "$1" >/dev/null

@@ -22,7 +22,6 @@ from typing import Protocol, TypeVar
 import sqlalchemy
 
 from services.chassis import migrate, sqlite
-from services.chassis.errors import SettingsError
 from services.chassis.link import Link, Tell
 from services.chassis.settings import Place
 from services.chassis.writer import Transaction, Worker
@@ -129,10 +128,8 @@ class Database:
 def _store(place: Place | Path) -> Store:
     if isinstance(place, Path) or not place.url:
         return sqlite.File(place if isinstance(place, Path) else place.file)
-    try:
-        from services.chassis.postgres import Schema  # noqa: PLC0415 (who works on SQLite does without the driver)
-    except ImportError:
-        raise SettingsError("VALOR_DATABASE needs a driver: install valor[postgres].") from None
+    from services.chassis.postgres import Schema  # noqa: PLC0415 (who works on SQLite need not load the driver)
+
     return Schema(place.url, place.schema)
 
 

@@ -63,6 +63,7 @@ def test_nine_functions_in_ten_fit_on_a_screen() -> None:
 def test_a_service_has_one_name_everywhere(service: str) -> None:
     assert service in PROJECT["project"]["optional-dependencies"], f"pyproject.toml: no extra {service}"
     assert (ROOT / "tests" / "unit" / service).is_dir(), f"tests/unit/{service} is missing"
+    assert f"\nFROM service AS {service}\n" in (ROOT / "Dockerfile").read_text(), f"Dockerfile: no stage {service}"
     assert f"`{service}`" in (ROOT / "README.md").read_text(), f"README.md: no row for {service}"
     settings = (ROOT / "services" / service / "settings.py").read_text()
     assert f'env_prefix="{service.upper()}_"' in settings, f"services/{service}/settings.py: another prefix"
