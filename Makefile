@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := check
 .PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench soak \
-	images images-test
+	images images-test cluster cluster-smoke cluster-down
 BIN := .venv/bin
 N ?= 1000
 SEED ?= 7
@@ -64,3 +64,12 @@ images:  ## Build the images of all services; SERVICES="people agent", TAG, REGI
 
 images-test: .venv/ready-dev  ## Build the images and try each in a container
 	@scripts/docker.sh scripts/images/test.sh $(ARGS)
+
+cluster:  ## Bring up a Kubernetes of one node on this machine, with KEDA; needs root
+	@scripts/cluster/up.sh
+
+cluster-smoke: .venv/ready-dev  ## Try on the cluster what has to work before Valor can
+	@scripts/cluster/smoke.sh $(ARGS)
+
+cluster-down:  ## End the cluster and remove all that it was
+	@scripts/cluster/down.sh

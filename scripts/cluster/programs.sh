@@ -1,25 +1,14 @@
 #!/usr/bin/env bash
-# Builds the programs of a cluster from Go modules, for machines that reach no registry and no release page.
+# Builds the programs of a cluster from Go modules (programs.txt), for machines that reach no registry and no release page.
 # They stay in the cache; what is there in the wanted version is not built again. The first time takes about half an hour.
-#     scripts/cluster/programs.sh            builds what is missing
-#     scripts/cluster/programs.sh --missing  prints what is missing
+#     scripts/cluster/programs.sh [NAME …]            builds what is missing, of all or of these
+#     scripts/cluster/programs.sh --missing [NAME …]  prints what is missing
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 programs=${VALOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/valor}/cluster/bin
 mkdir -p "$programs"
 export CGO_ENABLED=0 GOFLAGS=-trimpath
-
-# program, module, version, package within the module
-all="
-kube          k8s.io/kubernetes                           v1.33.13 -
-helm          helm.sh/helm/v3                             v3.22.0  cmd/helm
-coredns       github.com/coredns/coredns                  v1.14.6  .
-keda-operator github.com/kedacore/keda/v2                 v2.20.2  cmd/operator
-keda-adapter  github.com/kedacore/keda/v2                 v2.20.2  cmd/adapter
-skaffold      github.com/GoogleContainerTools/skaffold/v2 v2.16.1  cmd/skaffold
-cyclonus      github.com/mattfenwick/cyclonus             v0.5.6   cmd/cyclonus
-"
 
 go_mod() { cd / && go mod download -json "$1@$2" | sed -n 's/.*"GoMod": "\(.*\)",/\1/p'; }
 
@@ -46,36 +35,40 @@ module_of_kubernetes() { # module, version
 }
 
 build() { # program, module, version, package
-    local work
+    local work package=$2/$4 stamps=""
     work=$(mktemp -d)
     cd "$work"
-    if [ "$1" = kube ]; then
+    if [ "$2" = k8s.io/kubernetes ]; then
         module_of_kubernetes "$2" "$3" >go.mod
-        cp "$here/kube/main.go" .
         local stamp=k8s.io/component-base/version
-        set -- "$1" "$2" "$3" . "-X $stamp.gitVersion=$3 -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$3")"
+        stamps="-X $stamp.gitVersion=$3 -X $stamp.gitMajor=1 -X $stamp.gitMinor=$(cut -d. -f2 <<<"$3")"
     else
         module_of "$2" "$3" >go.mod
-        local package=$2/$4
+    fi
+    if [ "$4" = - ]; then
+        cp "$here/$1/main.go" . && package=.
+    else
         printf '//go:build tools\n\npackage tools\n\nimport _ "%s"\n' "${package%/.}" >tools.go
-        set -- "$1" "$2" "$3" "${package%/.}" ""
     fi
     go mod tidy 2>log || { tail -n 20 log >&2; return 1; }
-    go build -ldflags "-s -w $5" -o "$programs/$1.part" "$4"
+    go build -ldflags "-s -w $stamps" -o "$programs/$1.part" "${package%/.}"
     mv "$programs/$1.part" "$programs/$1"
     echo "$3" >"$programs/$1.version"
     rm -rf "$work"
 }
 
-while read -r name module version package; do
-    [ -n "$name" ] || continue
+only_print=""
+[ "${1:-}" != --missing ] || { only_print=yes && shift; }
+
+grep -v '^#' "$here/programs.txt" | while read -r name module version package; do
+    [[ $# = 0 || " $* " == *" $name "* ]] || continue
     [ "$(cat "$programs/$name.version" 2>/dev/null)" != "$version" ] || continue
-    if [ "${1:-}" = --missing ]; then
+    if [ "$only_print" ]; then
         echo "$name"
         continue
     fi
     echo "Building $name $version …" >&2
     before=$SECONDS
-    (build "$name" "$module" "$version" "$package")
+    (build "$name" "$module" "$version" "$package" </dev/null)
     echo "Built $name in $((SECONDS - before)) s." >&2
-done <<<"$all"
+done
