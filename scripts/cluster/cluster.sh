@@ -15,6 +15,7 @@ export KUBECONFIG=$state/admin.kubeconfig PATH=$programs:$PATH
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
 
+needs_go() { command -v go >/dev/null || fail "Go is missing, 1.26 or later: the cluster's programs are built from source, once."; }
 as_root() { [ "$(id -u)" = 0 ] || fail "A cluster needs root."; }
 
 # One of the scripts at a time.

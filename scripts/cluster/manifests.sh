@@ -11,6 +11,7 @@ folder_of() { (cd / && go mod download -json "$1" | sed -n 's/.*"Dir": "\(.*\)",
 fetched() { # name, module, version, path within the module, files there
     local name=$1 module=$2@$3 path=$4
     [ "$(cat "$manifests/$name.version" 2>/dev/null)" != "$3" ] || return 0
+    needs_go
     say "Fetching the manifests of $name $3 …"
     rm -rf "${manifests:?}/$name"
     mkdir -p "$manifests/$name"

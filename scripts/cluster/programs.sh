@@ -3,10 +3,8 @@
 # They stay in the cache; what is there in the wanted version is not built again. The first time takes about half an hour.
 #     scripts/cluster/programs.sh [NAME …]            builds what is missing, of all or of these
 #     scripts/cluster/programs.sh --missing [NAME …]  prints what is missing
-set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/cluster.sh"
 
-programs=${VALOR_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/valor}/cluster/bin
 mkdir -p "$programs"
 export CGO_ENABLED=0 GOFLAGS=-trimpath
 
@@ -67,8 +65,9 @@ grep -v '^#' "$here/programs.txt" | while read -r name module version package; d
         echo "$name"
         continue
     fi
-    echo "Building $name $version …" >&2
+    needs_go
+    say "Building $name $version …"
     before=$SECONDS
     (build "$name" "$module" "$version" "$package" </dev/null)
-    echo "Built $name in $((SECONDS - before)) s." >&2
+    say "Built $name in $((SECONDS - before)) s."
 done

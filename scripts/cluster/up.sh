@@ -124,9 +124,9 @@ tell() {
 }
 
 as_root
+alone
 install_packages
 build_programs
-alone
 "$here/manifests.sh"
 if ! node_pid >/dev/null; then
     "$here/down.sh" --alone # what one that crashed has left

@@ -25,5 +25,6 @@ for service in "${services[@]}"; do
     image=${REGISTRY:-}valor-$service:$tag
     "$docker" build --quiet --tag "$image" --build-arg BASE="$base" --build-arg SERVICE="$service" \
         --build-arg VERSION="$tag" --build-arg REVISION="$(git rev-parse HEAD)" . >/dev/null
+    docker image prune --force --filter "label=org.opencontainers.image.title=valor-$service" >/dev/null # had the tag before
     echo "$image"
 done
