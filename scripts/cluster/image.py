@@ -8,11 +8,13 @@ The program stands in the root folder, and is what the image runs, as nobody, wi
 import hashlib
 import io
 import json
+import platform
 import sys
 import tarfile
 from pathlib import Path
 
 NOBODY = "65534:65534"
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def layer(program: Path) -> bytes:
@@ -30,7 +32,7 @@ def write(name: str, program: Path, arguments: list[str]) -> None:
     """Write the image."""
     content = layer(program)
     config = {
-        "architecture": "amd64",
+        "architecture": ARCHITECTURES[platform.machine()],
         "os": "linux",
         "config": {"User": NOBODY, "Entrypoint": [f"/{program.name}"], "Cmd": arguments},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(content).hexdigest()}"]},
