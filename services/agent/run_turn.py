@@ -9,6 +9,7 @@ from services.agent import host_tools, metrics
 from services.agent.limits import Budget
 from services.agent.model import About, Answer, Call, Output, Result, Step, Turn, Usage
 from services.agent.ports import Host, Model, Talk, Toolbox, Tools
+from services.chassis import tracing
 from services.chassis.errors import ValorError, WrongState
 
 
@@ -76,7 +77,8 @@ class _Run:
             for steer in self._host.steers():
                 self._talk.hear(steer)
                 self._steer_ids += (steer.steer_id,)
-            answer = await self._talk.ask(self._offered, self._say)
+            with tracing.span("model step", step=len(self._talk.answers) + 1):
+                answer = await self._talk.ask(self._offered, self._say)
             self._last += answer.usage
             metrics.count(self._model, answer.usage)
             if not answer.empty:
@@ -99,7 +101,8 @@ class _Run:
 
     async def _call(self, step: int, call: Call) -> Result:
         self._host.started(step, call)
-        result = await self._result(step, call)
+        with tracing.span("tool", tool=call.name, step=step, index=call.index):
+            result = await self._result(step, call)
         self._host.finished(step, call, result)
         name = call.name if call.name in self._names else "unknown"
         metrics.TOOL_CALLS.labels(name, "failed" if result.failed else "ok").inc()

@@ -6,6 +6,7 @@ alone.
 """
 
 import asyncio
+import contextvars
 import queue
 import random
 import sys
@@ -106,7 +107,8 @@ class Worker:
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` and wait until it is committed; its result. What it notified is told even if nobody waits."""
-        job = _Job(work, self._loop.create_future())
+        here = contextvars.copy_context()  # rows carry the trace of whoever wrote them
+        job = _Job(lambda transaction: here.run(work, transaction), self._loop.create_future())
         self._jobs.put(job)
         return cast("T", await job.future)
 

@@ -306,6 +306,16 @@ class TurnView:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What was done for a question: the turn that answers it, and the trace through everything that took part."""
+
+    turn_id: int
+    accept_time: float
+    trace_id: str
+    """Empty: the turn is of an earlier version, which kept none."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """Something that was given up. An update has no turn: 0."""
 

@@ -28,6 +28,7 @@ from services.pipeline.model import (
     TurnView,
     Typing,
     Usage,
+    Work,
 )
 from services.pipeline.promises import Promise, PromiseState, Wish
 
@@ -215,6 +216,12 @@ class History(Protocol):
 
     async def search(self, account: Account, address: Address, query: str, limit: int) -> list[Said]:
         """What was said in a chat and topic with these words, best first."""
+
+    async def work_on(self, message: Message) -> Work | None:
+        """What was done for the question or answer that a message replies to, else for the last question before it.
+
+        Questions for this are none.
+        """
 
 
 class Parts(Protocol):

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import NamedTuple
 
-from services.chassis import logs
+from services.chassis import context, logs, tracing
 from services.chassis.backoff import pause
 from services.chassis.errors import InvalidArgument, ValorError
 from services.telegram.metrics import SUBMITTED
@@ -109,7 +109,8 @@ class Inbox:
         try:
             while waiting:
                 item = waiting[0]
-                await self._keep(item.message, item.version)
+                with context.about(chat_id=str(chat_id)), tracing.span("update", message_id=item.message.message_id):
+                    await self._keep(item.message, item.version)
                 self._remember(item)
                 waiting.popleft()
                 self._queued -= 1
@@ -126,10 +127,10 @@ class Inbox:
             await _persist(lambda: self._pipeline.submit(message, version))
             SUBMITTED.inc()
         except InvalidArgument as error:
-            log.error("message_refused", chat_id=message.chat_id, message_id=message.message_id, cause=error.message)
+            log.error("message_refused", message_id=message.message_id, cause=error.message)
             await self._bury(message, error.message)
         except Exception as error:  # the worker loop: one odd message must not block the account
-            log.exception("message_broke", chat_id=message.chat_id, message_id=message.message_id)
+            log.exception("message_broke", message_id=message.message_id)
             await self._bury(message, repr(error))
 
     async def _bury(self, message: Incoming, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from services.chassis import tracing
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.letters import bury
@@ -87,14 +88,15 @@ class PartTable(Table):
                 return
             tx.run(f"DELETE FROM parts WHERE turn_id = :id AND kind = 'reaction' AND {_OPEN}", id=turn.turn_id)
             tx.run(
-                "INSERT INTO parts (turn_id, lane, kind, body, random_id, target, by_agent, create_time)"
-                " VALUES (:id, :lane, 'reaction', :emoji, :random, :target, :by_agent, :now)",
+                "INSERT INTO parts (turn_id, lane, kind, body, random_id, target, by_agent, trace, create_time)"
+                " VALUES (:id, :lane, 'reaction', :emoji, :random, :target, :by_agent, :trace, :now)",
                 id=turn.turn_id,
                 lane=turn.message.lane,
                 emoji=emoji,
                 random=rows.random_id(),
                 target=turn.message.answered,
                 by_agent=int(by_agent),
+                trace=tracing.traceparent(),
                 now=self._clock(),
             )
             tx.notify("parts", turn.message.lane)
