@@ -18,6 +18,7 @@ class RunTurn:
 
     def __init__(self, model: Model, tools: Tools) -> None:
         self._model, self._tools = model, tools
+        metrics.announce(self.about.name)
 
     @property
     def about(self) -> About:
@@ -50,6 +51,7 @@ class _Run:
         self._budget = Budget(turn.limits)
         self._reported = sum((answer.usage for answer in talk.answers), Usage())
         self._last = Usage()
+        self._model_seconds = 0.0
         self._began: float | None = time.perf_counter()
 
     async def to_the_end(self) -> Output:
@@ -62,7 +64,8 @@ class _Run:
             await self._host.store(self._step(answer))
             self._budget.admit(len(self._talk.answers), answer.calls, self._names)
             await self._act(answer.calls)
-        return Output(answer.text, self._reported + self._last, answer.model, self._last, self._steer_ids)
+        usage = self._reported + self._last
+        return Output(answer.text, usage, answer.model, self._last, self._steer_ids, self._model_seconds)
 
     def _step(self, answer: Answer) -> Step:
         usage, self._last = self._last, Usage()
@@ -77,8 +80,10 @@ class _Run:
             for steer in self._host.steers():
                 self._talk.hear(steer)
                 self._steer_ids += (steer.steer_id,)
-            with tracing.span("model step", step=len(self._talk.answers) + 1):
+            began = time.perf_counter()
+            with tracing.span("model step", step=len(self._talk.answers) + 1), metrics.model_call(self._model):
                 answer = await self._talk.ask(self._offered, self._say)
+            self._model_seconds += time.perf_counter() - began
             self._last += answer.usage
             metrics.count(self._model, answer.usage)
             if not answer.empty:

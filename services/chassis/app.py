@@ -62,6 +62,7 @@ def _migrate(name: str, loaded: settings.ProcessSettings, migrations: ModuleType
 
 
 async def _run(name: str, loaded: S, serve: Serve[S]) -> None:
+    metrics.announce(name)
     stop = stop_signal(with_parent=loaded.stop_with_parent)
     watch = asyncio.create_task(_stop_when_replaced(loaded, stop))
     async with process(name, loaded) as health, serve(loaded, health) as address:
@@ -85,9 +86,13 @@ async def process(name: str, loaded: settings.ProcessSettings) -> AsyncIterator[
     tracing.setup(name)
     tune_memory()
     health = Health()
-    with metrics.serve(loaded.metrics):
-        async with health.serve(loaded.health):
-            yield health
+    watch = asyncio.create_task(metrics.watch_the_loop())
+    try:
+        with metrics.serve(loaded.metrics):
+            async with health.serve(loaded.health):
+                yield health
+    finally:
+        watch.cancel()
 
 
 def stop_signal(*, with_parent: bool = False) -> asyncio.Event:

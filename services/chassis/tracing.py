@@ -79,7 +79,7 @@ def trace_id(of: str | None = None) -> str:
 
 def _begun() -> str:
     """The beginning of a trace. Always marked as sampled: whoever exports further on has to."""
-    return f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"  # noqa: S311 (a name, no secret)
+    return f"00-{random.getrandbits(128):032x}-{random.getrandbits(64):016x}-01"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import import_module
 
-from services.chassis import app, settings
+from services.chassis import app, metrics, settings
 from services.chassis.settings import ProcessSettings
 from services.cli.plan import SERVICES, Plan
 from services.cli.sandbox import sandbox_telegram
@@ -23,6 +23,7 @@ async def one_process(plan: Plan) -> AsyncIterator[None]:
             plan.settle_owner(await house.enter_async_context(sandbox_telegram(plan)))
         os.environ.update(plan.process_environment("valor"))
         health = await house.enter_async_context(app.process("valor", settings.load(ProcessSettings)))
+        metrics.announce(*SERVICES)
         for name in SERVICES:
             service = import_module(f"services.{name}.__main__")
             await house.enter_async_context(service.serve(settings.load(service.Settings), health))

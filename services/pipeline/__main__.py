@@ -81,7 +81,7 @@ async def _house(
     database.listen("parts", keeper.look_at)
     database.listen("promises", keeper.wake)
     await store.reclaim()
-    work = [stage.play(), dispatcher.poll(), dispatcher.claim(), keeper.run()]
+    work = [stage.play(), dispatcher.poll(), dispatcher.claim(), keeper.run(), spending.measure()]
     if database.shared:
         followers.elsewhere = Relay(database, followers.show_here).send
         database.catch_up(followers.look_at_all)

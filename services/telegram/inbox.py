@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import itertools
 import json
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from services.chassis import context, logs, tracing
 from services.chassis.backoff import pause
 from services.chassis.errors import InvalidArgument, ValorError
-from services.telegram.metrics import SUBMITTED
+from services.telegram.metrics import OLDEST_UNSUBMITTED, SUBMITTED, UNSUBMITTED
 from services.telegram.model import Entity, Incoming, Poison
 from services.telegram.ports import Pipeline, Store
 
@@ -30,6 +31,7 @@ class _Item(NamedTuple):
     version: int
     exact: bool
     done: Done
+    since: float
 
 
 class Inbox:
@@ -43,11 +45,18 @@ class Inbox:
         self._queued = 0
         self._failure: BaseException | None = None
         self._broken = asyncio.Event()
+        UNSUBMITTED.set_function(lambda: self.waiting)
+        OLDEST_UNSUBMITTED.set_function(self._oldest)
 
     @property
     def waiting(self) -> int:
         """How much is on its way."""
         return self._queued + len(self._tasks)
+
+    def _oldest(self) -> float:
+        """Age of the oldest message on its way; whoever asks is another thread, so each look is a copy."""
+        heads = [item.since for waiting in list(self._chats.values()) for item in list(waiting)[:1]]
+        return time.monotonic() - min(heads) if heads else 0.0
 
     def put(self, message: Incoming, version: int, *, exact: bool = True) -> Done:
         """Hand a message over; done when the pipeline keeps it, or refused it for good.
@@ -55,13 +64,14 @@ class Inbox:
         Not exact: the wording may be newer than the version says, as in a piece of a difference that is not the last.
         """
         done: Done = asyncio.get_running_loop().create_future()
+        item = _Item(message, version, exact, done, time.monotonic())
         if message.chat_id in self._chats:
-            self._chats[message.chat_id].append(_Item(message, version, exact, done))
+            self._chats[message.chat_id].append(item)
         elif self._is_kept(message):
             done.set_result(None)
             return done
         else:
-            self._chats[message.chat_id] = deque([_Item(message, version, exact, done)])
+            self._chats[message.chat_id] = deque([item])
             self._begin(self._work(message.chat_id))
         self._queued += 1
         return done

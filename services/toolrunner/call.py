@@ -50,6 +50,7 @@ class Calls:
         Calls that an earlier process left behind are marked first, so that nobody takes them for running ones.
         """
         if lost := await self._ledger.lose_all():
+            metrics.LEFT_BEHIND.inc(lost)
             log.warning("calls_left_behind", calls=lost)
         beat = asyncio.create_task(self._beat())
         try:
@@ -114,11 +115,20 @@ class Calls:
 
     async def _once(self, call: Call, tool: Tool, arguments: str) -> Outcome:
         while True:
-            async with self._places:
+            async with self._place():
                 outcome = await self._begin(call, tool, arguments)
             if outcome is not ELSEWHERE:
                 return outcome
             await asyncio.sleep(LOOK)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        with metrics.WAITING.track_inprogress():
+            await self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def _begin(self, call: Call, tool: Tool, arguments: str) -> Outcome:
         earlier = await self._ledger.begin(call, side_effects=tool.side_effects, now=self._clock())
