@@ -3,9 +3,10 @@
 import pytest
 
 from services.telegram import pace
+from services.telegram.adapters import account
 from services.testdc.faults import Fault, delay, error, flood
 from services.testdc.model import Account
-from tests.integration.telegram.scene import Scene
+from tests.integration.telegram.scene import LIMIT, Scene
 from tests.support.metrics import change, metric
 from tests.support.sandbox import until
 
@@ -46,13 +47,14 @@ async def test_a_call_is_counted_by_what_telegram_says_to_it(
     assert done() == (outcome != "refused")
 
 
-async def test_the_owner_is_one_and_a_lost_login_is_seen(scene: Scene) -> None:
+async def test_the_owner_is_one_and_a_lost_login_is_seen(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "WATCH", 0.1)
     lost, taken = change("telegram_lost_logins_total"), change("telegram_takeovers_total")
     async with scene.telegram() as vitals:
         assert metric("telegram_owner") == metric("telegram_connected") == 1
         scene.dc.log_out(scene.bot)
-        await until(lambda: lost() == 1)
-        await vitals.online()
+        await until(lambda: vitals.said == [False, True, False, True], LIMIT)
+    assert lost() == 1
     assert taken() == 2
     assert metric("telegram_owner") == metric("telegram_connected") == 0
 
