@@ -39,7 +39,8 @@ def _own_database(
     if "integration" not in request.path.parts:
         yield
         return
-    with store.database() as url:
+    bare = request.node.get_closest_marker("bare") is not None
+    with store.database(tables=not bare) as url:
         monkeypatch.setenv("VALOR_DATABASE", url)
         yield
 

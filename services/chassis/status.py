@@ -27,6 +27,9 @@ CODES: dict[type[errors.ValorError], grpc.StatusCode] = {
 }
 CLASSES = {code: cls for cls, code in CODES.items()}
 
+BROKEN_OFF = grpc.StatusCode.CANCELLED
+"""A callee that ends may say so of calls under way. We never hear it of calls that we cancel ourselves."""
+
 
 def code_of(error: errors.ValorError) -> grpc.StatusCode:
     """The code of an error, also of one of a class that a service derived from ours."""
@@ -49,7 +52,8 @@ def to_status(error: errors.ValorError) -> Any:
 
 def from_rpc(error: grpc.aio.AioRpcError) -> errors.ValorError:
     """The error that the callee raised; what no service raised itself becomes the class of its code."""
-    result = CLASSES.get(error.code(), errors.Internal)(error.details() or error.code().name)
+    kind = errors.Unavailable if error.code() is BROKEN_OFF else CLASSES.get(error.code(), errors.Internal)
+    result = kind(error.details() or error.code().name)
     rich = rpc_status.from_call(cast("grpc.Call", error))
     for packed in rich.details if rich is not None else ():
         _read_detail(packed, result)

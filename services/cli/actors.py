@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.cli.plan import SandboxRun
+from services.cli.run import SandboxRun
 from services.testdc.model import Account
 from services.testdc.remote import Sandbox
 

@@ -8,7 +8,7 @@ from services.chassis.errors import InvalidArgument, ValorError
 from services.cli import plan as plans
 from services.cli.chat import private_chat
 from services.cli.converse import converse
-from services.cli.plan import Run
+from services.cli.run import Run
 from services.testdc.lines import SandboxError
 from valor.monitor.v1 import monitor_pb2, monitor_pb2_grpc
 from valor.people.v1 import people_pb2, people_pb2_grpc
@@ -69,5 +69,5 @@ async def _waiting(run: Run) -> str:
 
 
 def running_house() -> Run:
-    """The house of this data folder. Raises SettingsError where nothing runs there."""
-    return Run.load(plans.data_folder(os.environ))
+    """The house of this data folder, or the cluster's in its toolbox. Raises SettingsError where there is none."""
+    return Run.in_cluster() if os.environ.get("VALOR_TLS") else Run.load(plans.data_folder(os.environ))

@@ -10,7 +10,7 @@ from services.chassis import client
 from services.chassis.client import Caller
 from services.chassis.errors import NotFound, SettingsError, TimedOut, Unavailable, ValorError
 from services.cli.actors import people
-from services.cli.plan import Run
+from services.cli.run import Run
 from services.testdc.model import Account, Action
 from services.testdc.remote import Said, Sandbox
 from valor.common.v1 import common_pb2 as common

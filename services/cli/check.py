@@ -37,7 +37,9 @@ def _check_name(name: str, known: set[str]) -> None:
     prefixes = (OURS, *(f"{service.upper()}_" for service in SERVICES))
     if name in known or not name.startswith(prefixes):
         return
-    if meant := get_close_matches(name, known, n=1, cutoff=0.6 if name.startswith(OURS) else ALIKE):
-        raise SettingsError(f"{name} is no setting of Valor: did you mean {meant[0]}?")
-    if name.startswith(OURS):
+    ours = name.startswith(OURS)
+    alike = {other.removeprefix(OURS): other for other in known}
+    if meant := get_close_matches(name.removeprefix(OURS), alike, n=1, cutoff=0.6 if ours else ALIKE):
+        raise SettingsError(f"{name} is no setting of Valor: did you mean {alike[meant[0]]}?")
+    if ours:
         raise SettingsError(f"{name} is no setting of Valor: README.md lists them.")

@@ -5,7 +5,7 @@ import sys
 
 from services.cli.chat import private_chat
 from services.cli.pipe import pipe
-from services.cli.plan import Run
+from services.cli.run import Run
 from services.cli.tasks import first
 
 

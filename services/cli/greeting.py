@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.cli.plan import Run
+from services.cli.run import Run
 
 SANDBOX = "No TELEGRAM_… settings: this is a Telegram of your own on this machine."
 PROMPT = "Try: what is 17 * 23? Ctrl-D ends it."

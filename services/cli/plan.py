@@ -6,12 +6,10 @@ import secrets
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from services.chassis.credential import Credential, Token
-from services.chassis.errors import SettingsError
+from services.cli.run import Run, SandboxRun
 
 SERVICES = ("people", "toolrunner", "agent", "pipeline", "telegram", "monitor")
 """Callee first: the order in which a house starts, and the reverse of that in which it stops."""
@@ -28,61 +26,6 @@ TELEGRAM = ("API_ID", "API_HASH", "BOT_TOKEN", "SERVER", "SERVER_KEY")
 """Settings of telegram, any of which asks for the real one."""
 SANDBOX_API = {"TELEGRAM_API_ID": "1", "TELEGRAM_API_HASH": "0" * 32}
 """The sandbox asks for no application; Telethon wants one."""
-
-
-@dataclass(frozen=True)
-class SandboxRun:
-    """Where the sandbox Telegram is, and who is who in it."""
-
-    listen: str
-    control: str
-    token: str
-    bot_token: str
-
-    @property
-    def bot_id(self) -> int:
-        """The bot's user id."""
-        return int(self.bot_token.partition(":")[0])
-
-
-@dataclass(frozen=True)
-class Run:
-    """A running house, as `run.json` in its data folder tells other commands."""
-
-    pid: int
-    token: str
-    addresses: dict[str, str]
-    health: dict[str, str]
-    metrics: dict[str, str]
-    sandbox: SandboxRun | None
-
-    @property
-    def credential(self) -> Credential:
-        """What shows that a command belongs to the house."""
-        return Token(self.token)
-
-    def save(self, folder: Path) -> None:
-        """Tell where the house is; the file holds the run's secrets, so nobody else may read it."""
-        path = folder / "run.json"
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(asdict(self), file, indent=1)
-
-    @staticmethod
-    def load(folder: Path) -> "Run":
-        """Where the house of this folder is.
-
-        Raises:
-            SettingsError: Nothing runs there.
-        """
-        try:
-            found: dict[str, Any] = json.loads((folder / "run.json").read_text())
-            os.kill(found["pid"], 0)
-        except (OSError, ValueError, KeyError):
-            raise SettingsError(f"Nothing runs on {folder}: start it with `valor up`, or set VALOR_DATA.") from None
-        sandbox = found.pop("sandbox")
-        return Run(**found, sandbox=SandboxRun(**sandbox) if sandbox else None)
 
 
 @dataclass(frozen=True)
@@ -160,6 +103,7 @@ def _environment(folder: Path, run: Run) -> dict[str, str]:
     shared = {
         "VALOR_DATA": str(folder),
         "VALOR_TOKEN": run.token,
+        "VALOR_TLS": "",
         "VALOR_SCOPE_KEY": secrets.token_urlsafe(32),
         "MONITOR_TARGETS": ",".join(f"{name}={run.health.get(name, run.health.get('valor'))}" for name in SERVICES),
     }

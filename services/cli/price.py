@@ -2,7 +2,7 @@
 
 from services.chassis import client
 from services.chassis.errors import ValorError
-from services.cli.plan import Run
+from services.cli.run import Run
 from valor.agent.v1 import agent_pb2, agent_pb2_grpc
 
 

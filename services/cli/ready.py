@@ -6,7 +6,8 @@ from collections.abc import Callable
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from services.cli.plan import SERVICES, Run
+from services.cli.plan import SERVICES
+from services.cli.run import Run
 from services.cli.tasks import first
 
 SLOW = 20.0

@@ -17,9 +17,9 @@ from services.cli.check import check
 from services.cli.converse import converse
 from services.cli.greeting import greeting
 from services.cli.house import one_process
-from services.cli.plan import Run
 from services.cli.price import assumed
 from services.cli.ready import ready
+from services.cli.run import Run
 from services.cli.supervisor import processes as separate_processes
 
 

@@ -1,4 +1,7 @@
-"""`python -m services.testdc`: the environment makes a listening data centre with its control port."""
+"""`python -m services.testdc`: the environment makes a listening data centre with its control port.
+
+`python -m services.testdc public-key` prints what clients have to know of the key TESTDC_KEY.
+"""
 
 import asyncio
 import json
@@ -10,9 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.testdc.control import Control
+from services.testdc.crypto import ServerKey
 from services.testdc.model import RpcFail
 from services.testdc.server import TestDC
 from services.testdc.store import FolderError
+
+LONG = 32
+"""Characters of a token that may cross a network."""
 
 
 def _exit(sentence: str) -> NoReturn:
@@ -31,14 +38,29 @@ def _address(environ: Mapping[str, str], name: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def _key(environ: Mapping[str, str]) -> ServerKey | None:
+    if not (path := environ.get("TESTDC_KEY")):
+        return None
+    try:
+        return ServerKey.from_pem(Path(path).read_bytes())
+    except (OSError, TypeError, ValueError):
+        _exit(f"TESTDC_KEY: {path} is no private RSA key in PEM form")
+
+
+def show_key(environ: Mapping[str, str]) -> None:
+    """Print the public half of TESTDC_KEY: clients have to know it."""
+    key = _key(environ) or _exit("TESTDC_KEY is not set")
+    sys.stdout.write(key.public_pem)
+
+
 async def serve(environ: Mapping[str, str]) -> None:
     """Serve until SIGTERM or SIGINT; SystemExit with code 2 and a sentence when the environment is wrong."""
     folder, token = Path(_required(environ, "TESTDC_FOLDER")), _required(environ, "TESTDC_TOKEN")
     listen, control_address = _address(environ, "TESTDC_LISTEN"), _address(environ, "TESTDC_CONTROL")
-    if not control_address[0].startswith("127."):
-        _exit("TESTDC_CONTROL has to be a loopback address, as in 127.0.0.1:7001")
+    if not control_address[0].startswith("127.") and len(token) < LONG:
+        _exit(f"TESTDC_TOKEN needs {LONG} characters where TESTDC_CONTROL is no loopback address")
     try:
-        dc = TestDC(folder, host=listen[0], port=listen[1])
+        dc = TestDC(folder, key=_key(environ), host=listen[0], port=listen[1])
         if bot_token := environ.get("TESTDC_BOT_TOKEN"):
             dc.world.add_bot("Sandbox", bot_token)
     except FolderError as err:
@@ -61,4 +83,7 @@ async def serve(environ: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(os.environ))
+    if sys.argv[1:] == ["public-key"]:
+        show_key(os.environ)
+    else:
+        asyncio.run(serve(os.environ))

@@ -17,6 +17,9 @@ from tests.chaos.judge import Verdict, judge
 from tests.chaos.people import Writers
 from tests.chaos.tormentor import OTHERS, Tormentor
 
+NAMED = 20
+"""Messages that are named where something went wrong; the folder of the run holds all."""
+
 
 def main() -> None:
     """Run, and say what became of the messages."""
@@ -103,7 +106,7 @@ def report(verdict: Verdict, tormentor: Tormentor) -> None:
     print("faults:", ", ".join(f"{name} {count}" for name, count in tormentor.done.most_common()))  # noqa: T201
     for name in ("lost", "doubled", "out_of_order"):
         if tokens := getattr(verdict, name):
-            print(f"{name}: {', '.join(tokens)}")  # noqa: T201
+            print(f"{name}: {', '.join(tokens[:NAMED])}{' …' if len(tokens) > NAMED else ''}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from services.chassis import logs
 from services.cli import plan as plans
-from services.cli.plan import Plan, Run
+from services.cli.plan import Plan
 from services.cli.ready import ready
+from services.cli.run import Run
 from services.cli.supervisor import processes
 from services.testdc.remote import Sandbox
 from tests.chaos import replicas

@@ -102,16 +102,26 @@ class Writers:
 
     async def write(self, count: int, seconds: float) -> None:
         """Write until `count` questions must be answered, in about `seconds` seconds, in all places."""
-        for who in self.cast.steering if self.lively else ():
-            await self._command(who, "/steer", " on")
+        await self.prepare()
         while self.required < count:
-            place = self.chance.choice(self.cast.places)
-            await self._speak(place, self.chance.choice(place.members))
+            await self.speak()
             await asyncio.sleep(self.chance.expovariate(count / seconds))
             if self.required >= count:
-                await asyncio.gather(*self._changes)  # a deletion makes one less
+                await self.rest()  # a deletion makes one less
 
-    async def _speak(self, place: Place, who: Account) -> None:
+    async def prepare(self) -> None:
+        """Some like their messages to join the turn that runs."""
+        for who in self.cast.steering if self.lively else ():
+            await self._command(who, "/steer", " on")
+
+    async def rest(self) -> None:
+        """Return when everybody has thought again who was about to."""
+        await asyncio.gather(*self._changes)
+
+    async def speak(self) -> None:
+        """Somebody says something somewhere."""
+        place = self.chance.choice(self.cast.places)
+        who = self.chance.choice(place.members)
         private = place.chat is self.cast.bot
         stoppable = self.lively and private and who in self.cast.stopping
         if self.lively and not private and self.chance.random() < NOISE:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from services.cli.plan import Plan, Run
+from services.cli.plan import Plan
+from services.cli.run import Run
 from services.cli.supervisor import Child
 
 TWICE = ("people", "toolrunner", "agent", "pipeline", "telegram")

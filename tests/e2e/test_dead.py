@@ -12,7 +12,7 @@ from services.chassis import client
 from services.cli import dead as cli_dead
 from services.cli.__main__ import app
 from services.cli.actors import people
-from services.cli.plan import Run
+from services.cli.run import Run
 from tests.support.house import house, valor
 from valor.common.v1 import common_pb2 as common
 from valor.pipeline.v1 import pipeline_pb2 as pb

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from services.cli.actors import people
-from services.cli.plan import Run
+from services.cli.run import Run
 from tests.support.house import VALOR, environment, house, until, valor
 from tests.support.terminal import Terminal
 

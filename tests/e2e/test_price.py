@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.cli.plan import Run
 from services.cli.price import assumed
+from services.cli.run import Run
 from tests.support.process import TOKEN
 from tests.support.scripted_agent import ScriptedAgent
 from valor.agent.v1 import agent_pb2 as pb

@@ -237,10 +237,10 @@ def _chunk(data: bytes) -> bytes:
 
 
 @asynccontextmanager
-async def serving(script: Script, port: int = 0) -> AsyncIterator[ModelServer]:
-    """Serve on loopback until the block ends."""
+async def serving(script: Script, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[ModelServer]:
+    """Serve until the block ends."""
     server = ModelServer(script)
-    listener = await asyncio.get_running_loop().create_server(lambda: Connection(server), "127.0.0.1", port)
+    listener = await asyncio.get_running_loop().create_server(lambda: Connection(server), host, port)
     server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
     try:
         yield server

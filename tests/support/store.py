@@ -1,16 +1,23 @@
 """The store that a test runs on: SQLite, or where VALOR_TEST_POSTGRES names a server, a database of its own there."""
 
+import atexit
+import functools
 import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 
+from services.chassis.database import Database
 from services.chassis.settings import Place
+from services.people import migrations as of_people
+from services.pipeline import migrations as of_pipeline
+from services.toolrunner import migrations as of_toolrunner
 
 __all__ = ["REFUSED", "SERVER", "Place", "database", "dump", "holds", "place", "rows", "url"]
 
@@ -20,6 +27,8 @@ SERVER = os.environ.get("VALOR_TEST_POSTGRES", "")
 REFUSED = (sqlite3.IntegrityError, psycopg.IntegrityError)
 """What the store raises where its own rules are broken."""
 
+
+MIGRATIONS = {"people": of_people, "pipeline": of_pipeline, "toolrunner": of_toolrunner}
 
 _made = {""}
 """The databases that were made here: no test touches any other."""
@@ -69,19 +78,39 @@ def holds(where: Place, text: str) -> bool:
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """A database on the server that ends with the block; its URL. On SQLite there is none, and none is made."""
+def database(*, tables: bool = False) -> Iterator[str]:
+    """A database on the server that ends with the block; its URL. On SQLite there is none, and none is made.
+
+    With `tables` it holds those of the services already, which is quicker than to migrate again for every test.
+    """
     if not SERVER:
         yield ""
         return
+    with _created(f" TEMPLATE {urlsplit(_template()).path[1:]}" if tables else "") as made:
+        yield made
+
+
+@contextmanager
+def _created(template: str = "") -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     made = f"{SERVER.rpartition('/')[0]}/{name}"
-    _ask(f"CREATE DATABASE {name}")
+    _ask(f"CREATE DATABASE {name}{template}")
     _made.add(made)
     try:
         yield made
     finally:
         _ask(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@functools.cache
+def _template() -> str:
+    """A database with the tables of the services, until this process ends; its URL."""
+    until_exit = ExitStack()
+    atexit.register(until_exit.close)
+    made = until_exit.enter_context(_created())
+    for name, migrations in MIGRATIONS.items():
+        Database.migrate(Place(Path(), made, name), migrations)
+    return made
 
 
 def _ask(statement: str) -> None:

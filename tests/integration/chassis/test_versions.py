@@ -17,6 +17,8 @@ from services.chassis.database import Database, _store
 from services.chassis.writer import Transaction
 from tests.support.store import place
 
+pytestmark = pytest.mark.bare
+
 SERVICES = ("people", "pipeline", "telegram", "toolrunner")
 ALL = {name: import_module(f"services.{name}.migrations") for name in SERVICES}
 FILES = {name: sorted(Path(str(module.__file__)).parent.glob("r*.py")) for name, module in ALL.items()}

@@ -10,8 +10,9 @@ from telethon import errors
 from telethon import functions as f
 from telethon import types as t
 
-from services.testdc.__main__ import serve
+from services.testdc.__main__ import serve, show_key
 from services.testdc.control import LONGEST_LINE, Control
+from services.testdc.crypto import ServerKey
 from services.testdc.faults import flood, slow_send
 from services.testdc.lines import SandboxError
 from services.testdc.model import Account, Action
@@ -300,7 +301,11 @@ async def test_network_and_service_are_disturbed_through_the_port(dc: TestDC, sa
         ({"TESTDC_TOKEN": ""}, "TESTDC_TOKEN is not set"),
         ({"TESTDC_LISTEN": "here"}, "TESTDC_LISTEN has to be host:port"),
         ({"TESTDC_LISTEN": "127.0.0.1:99999"}, "TESTDC_LISTEN has to be host:port"),
-        ({"TESTDC_CONTROL": "0.0.0.0:0"}, "TESTDC_CONTROL has to be a loopback address"),
+        (
+            {"TESTDC_CONTROL": "0.0.0.0:0"},
+            "TESTDC_TOKEN needs 32 characters where TESTDC_CONTROL is no loopback address",
+        ),
+        ({"TESTDC_KEY": "/dev/null"}, "TESTDC_KEY: /dev/null is no private RSA key in PEM form"),
         ({"TESTDC_BOT_TOKEN": "nonsense"}, "TESTDC_BOT_TOKEN is no bot token"),
         ({"TESTDC_FOLDER": "/dev/null"}, "TESTDC_FOLDER: the folder /dev/null cannot be used"),
         ({"TESTDC_LISTEN": "192.0.2.1:1"}, "TESTDC_LISTEN or TESTDC_CONTROL"),
@@ -321,6 +326,28 @@ async def test_a_wrong_environment_is_one_sentence_and_code_2(
     said = capsys.readouterr().err
     assert said.startswith(f"testdc: {named}")
     assert said.count("\n") == 1
+
+
+def test_clients_are_told_the_public_half_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = ServerKey.generate()
+    (tmp_path / "key.pem").write_bytes(key.private_pem)
+    show_key({"TESTDC_KEY": str(tmp_path / "key.pem")})
+    assert capsys.readouterr().out == key.public_pem
+    with pytest.raises(SystemExit):
+        show_key({})
+
+
+async def test_the_process_uses_the_key_that_it_was_given(
+    sandbox_process: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sandbox_process.stop()
+    key = ServerKey.generate()
+    (tmp_path / "key.pem").write_bytes(key.private_pem)
+    monkeypatch.setenv("TESTDC_KEY", str(tmp_path / "key.pem"))
+    await sandbox_process.start()
+    assert (sandbox_process.folder / "server_key.pem").read_text() == key.public_pem
 
 
 async def test_the_process_serves_a_bot_with_the_token_it_was_given(

@@ -1,5 +1,6 @@
 """The tree of errors and its canonical codes."""
 
+import grpc
 import pytest
 from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
@@ -30,6 +31,20 @@ def test_a_status_carries_one_error_info_and_what_else_helps() -> None:
     info = details.ErrorInfo()
     kinds["google.rpc.ErrorInfo"].Unpack(info)
     assert (info.reason, info.domain) == ("TOO_FAST", "valor")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, errors.Unavailable),
+        (grpc.StatusCode.CANCELLED, errors.Unavailable),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, errors.TimedOut),
+        (grpc.StatusCode.UNKNOWN, errors.Internal),
+    ],
+)
+def test_what_no_service_raised_has_the_class_of_its_code(code: grpc.StatusCode, kind: type[ValorError]) -> None:
+    """F64: a callee that ends cancels its calls; that is no bug, and the caller comes again."""
+    assert type(status.from_rpc(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata()))) is kind
 
 
 def test_a_signature_fits_only_its_key_and_content() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.cli import plan as plans
-from services.cli.plan import FIRST_PORTS, HOST, Plan, Run
+from services.cli.plan import FIRST_PORTS, HOST, Plan
+from services.cli.run import Run
 
 FIRST = 27_200
 
