@@ -8,7 +8,9 @@ from services.chassis import app, client, server
 from services.chassis.health import Health
 from services.monitor.adapters.health import HealthPorts
 from services.monitor.adapters.machine import ThisMachine
+from services.monitor.adapters.pages import MetricsPages
 from services.monitor.adapters.pipeline import PipelineQueue
+from services.monitor.adapters.resolver import Resolver
 from services.monitor.servicer import MonitorServicer, service
 from services.monitor.settings import Settings
 from services.monitor.watch import Watch
@@ -17,9 +19,16 @@ from services.monitor.watch import Watch
 @asynccontextmanager
 async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address."""
-    targets = settings.watched()
-    async with HealthPorts.open(target.address for target in targets) as prober, _queue(settings) as queue:
-        watch = Watch(targets, prober, ThisMachine(), queue, interval=settings.interval)
+    async with HealthPorts.open() as prober, MetricsPages.open() as pages, _queue(settings) as queue:
+        watch = Watch(
+            settings.watched(),
+            names=Resolver(),
+            prober=prober,
+            pages=pages,
+            machine=ThisMachine(),
+            queue=queue,
+            interval=settings.interval,
+        )
         async with _running(watch), server.serve(service(MonitorServicer(watch)), settings, health) as address:
             yield address
 

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from services.chassis.settings import ProcessSettings, shared
 from services.monitor.model import Target
 
-TARGET = re.compile(r"([a-z]+)=(\S+:\d{1,5})")
+TARGET = re.compile(r"([a-z]+)=(\S+):(\d{1,5})(?:/(\d{1,5}))?")
 
 
 class Settings(ProcessSettings):
@@ -17,7 +17,8 @@ class Settings(ProcessSettings):
     model_config = SettingsConfigDict(env_prefix="MONITOR_")
 
     targets: str
-    """Comma list of `name=host:port`: every service and the health port of its process."""
+    """Comma list of `name=host:port` or `name=host:port/port`: every service, its health port, and that of its metrics.
+    All addresses that the host has are looked at."""
 
     pipeline: str = Field("", validation_alias=shared("PIPELINE_ADDRESS"))
     """Where the pipeline takes calls; empty: the queue is not looked at."""
@@ -41,6 +42,6 @@ def _targets(value: str) -> tuple[Target, ...]:
     for entry in value.split(","):
         match = TARGET.fullmatch(entry.strip())
         if match is None:
-            raise ValueError(f"{entry.strip()!r} is not name=host:port")
-        found.append(Target(match[1], match[2]))
+            raise ValueError(f"{entry.strip()!r} is neither name=host:port nor name=host:port/port")
+        found.append(Target(match[1], match[2], int(match[3]), int(match[4]) if match[4] else None))
     return tuple(found)

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from services.chassis import context, logs, tracing
 from services.chassis.errors import LostOwnership, Unavailable
-from services.pipeline.metrics import DEAD, DROPPED, ENDED, OLDEST_WAITING, RUNNING, UNDELIVERED, WAITING
+from services.pipeline import metrics
+from services.pipeline.metrics import ENDED
 from services.pipeline.model import Turn
 from services.pipeline.ports import Turns
 
@@ -121,7 +122,7 @@ class Dispatcher:
 
     async def _work(self, turn: Turn) -> None:
         ids = {"turn_id": str(turn.turn_id), "chat_id": str(turn.message.address.chat_id), "person_id": turn.person_id}
-        with context.about(**ids), tracing.span("turn", turn.trace):
+        with context.about(**ids), tracing.span("turn", turn.trace), metrics.LIVE.track_inprogress():
             try:
                 await self._run(turn)
             except LostOwnership:
@@ -147,9 +148,4 @@ class Dispatcher:
         except Unavailable as error:
             log.error("measure_failed", cause=error.message)
             return
-        OLDEST_WAITING.set(queue.oldest_waiting)
-        WAITING.set(queue.waiting)
-        RUNNING.set(queue.running)
-        UNDELIVERED.set(queue.undelivered)
-        DEAD.set(queue.dead)
-        DROPPED.set(queue.dropped)
+        metrics.show(queue)

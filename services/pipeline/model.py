@@ -342,6 +342,9 @@ class Queue:
     promises: int = 0
     """Those that wait for their time or for another promise."""
     dropped: int = 0
+    claimable: int = 0
+    """Turns that could begin now: of each lane in which nothing runs the first."""
+    oldest_undelivered: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,8 @@ class PipelineServicer(rpc.PipelineServiceServicer):
             dead=queue.dead,
             promises=queue.promises,
             dropped=queue.dropped,
+            claimable=queue.claimable,
+            oldest_undelivered_seconds=queue.oldest_undelivered,
         )
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:

@@ -34,6 +34,19 @@ _CLAIMABLE = (
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
 
+_BETWEEN = (
+    "COALESCE((SELECT COALESCE(p.answer_time, p.end_time) FROM turns p WHERE p.lane = t.lane AND p.id < t.id"
+    " ORDER BY p.id DESC LIMIT 1), 0)"
+)
+"""When the lane's turn before was through: until then this one could not begin, however long ago it was accepted."""
+
+_AGES = (
+    "SELECT COUNT(*) AS number, MIN(CASE WHEN freed > ready THEN freed ELSE ready END) AS since FROM"
+    " (SELECT CASE WHEN t.start_time > t.not_before THEN t.start_time ELSE t.not_before END AS ready,"
+    f" {_BETWEEN} AS freed FROM turns t WHERE {_CLAIMABLE}) AS claimable"
+)
+"""How many turns could begin, and since when the oldest could; what was handed over waits since its last run."""
+
 _FAIR = (
     "SELECT id FROM (SELECT t.id, t.accept_time, COALESCE(s.time, 0) AS served, ROW_NUMBER() OVER"
     " (PARTITION BY h.channel, h.account_id, h.chat_id ORDER BY t.accept_time, t.id) AS place"
@@ -213,15 +226,18 @@ class TurnTable(LeaseTable):
 
         def query(tx: Transaction) -> Queue:
             now = self._clock()
-            oldest = tx.value(f"SELECT MIN(t.not_before) FROM turns t WHERE {_CLAIMABLE}", now=now)
+            number, since = tx.all(_AGES, now=now)[0]
+            sent = tx.value("SELECT MIN(create_time) FROM parts WHERE receipt_id IS NULL AND error IS NULL")
             return Queue(
                 waiting=tx.value("SELECT COUNT(*) FROM turns WHERE state = 'waiting'"),
                 running=tx.value("SELECT COUNT(*) FROM turns WHERE state = 'running'"),
                 undelivered=tx.value("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL AND error IS NULL"),
-                oldest_waiting=0.0 if oldest is None else max(0.0, now - oldest),
+                oldest_waiting=_age(since, now),
                 dead=tx.value("SELECT COUNT(*) FROM dead_letters"),
                 promises=tx.value("SELECT COUNT(*) FROM promises WHERE state = 'waiting'"),
                 dropped=tx.value("SELECT COUNT(*) FROM ended_letters WHERE outcome = 'dropped'"),
+                claimable=number,
+                oldest_undelivered=_age(sent, now),
             )
 
         return await self._database.read(query)
@@ -241,6 +257,10 @@ class TurnTable(LeaseTable):
             return _view(tx, "t.id = :id", id=turn_id) or view
 
         return await self._database.write(change)
+
+
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else max(0.0, now - since)
 
 
 def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int) -> list[int]:
