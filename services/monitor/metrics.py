@@ -34,6 +34,11 @@ PROCESS = ["process", "address"]
 """The services in it, and where its metrics are."""
 RESIDENT = Gauge("monitor_process_resident_bytes", "Memory of a process.", PROCESS)
 CPU = Gauge("monitor_process_cpu_cores", "Cores that a process uses.", PROCESS)
+STEP = Gauge(
+    "monitor_process_step",
+    "What a process ought to do about its memory: 0 nothing, 1 clean, 2 shed, 3 restart.",
+    PROCESS,
+)
 SESSIONS = Gauge("monitor_process_sessions", "Turns or calls that a process has under way.", PROCESS)
 FIRST_TEXT = Gauge(
     "monitor_first_text_seconds", "How long people waited for the first word of the model, over the last minute."
@@ -60,7 +65,7 @@ def show(seen: Seen, health: Health) -> None:
     FIRST_TEXT.set(_or_nan(first_text(seen.processes)))
     MODEL_LIMITED.set(_or_nan(seen.model_limited))
     FLOOD_WAIT.set(_or_nan(seen.flood_wait))
-    for gauge in (RESIDENT, CPU, SESSIONS):
+    for gauge in (RESIDENT, CPU, SESSIONS, STEP):
         gauge.clear()
     for process in seen.processes:
         _show(process)
@@ -68,7 +73,13 @@ def show(seen: Seen, health: Health) -> None:
 
 def _show(process: Process) -> None:
     labels = ", ".join(process.names), process.address
-    for gauge, value in ((RESIDENT, process.figures.resident), (CPU, process.cpu), (SESSIONS, process.sessions)):
+    shown = (
+        (RESIDENT, process.figures.resident),
+        (CPU, process.cpu),
+        (SESSIONS, process.sessions),
+        (STEP, process.step),
+    )
+    for gauge, value in shown:
         if value is not None:
             gauge.labels(*labels).set(value)
 

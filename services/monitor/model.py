@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from services.chassis.ladder import Step
+
+N = TypeVar("N", bound=float)
 
 CHANNELS = {"telegram"}
 """Services that serve no calls: their health has their plain name, one replica is at work, the others stand by."""
@@ -119,6 +124,8 @@ class Process:
     texts: int = 0
     """Turns that got a first word within the last minute."""
     text_seconds: float = 0.0
+    step: Step | None = None
+    """What it ought to do about its memory."""
 
     @property
     def sessions(self) -> int | None:
@@ -161,15 +168,16 @@ class Seen:
     @property
     def model_limited(self) -> float | None:
         """Seconds for which the model's provider takes no more requests, as the agents heard."""
-        return _greatest(process.figures.model_limited for process in self.processes)
+        return greatest(process.figures.model_limited for process in self.processes)
 
     @property
     def flood_wait(self) -> float | None:
         """Seconds of the longest flood wait of Telegram that is not over."""
-        return _greatest(process.figures.flood_wait for process in self.processes)
+        return greatest(process.figures.flood_wait for process in self.processes)
 
 
-def _greatest(values: Iterable[float | None]) -> float | None:
+def greatest(values: Iterable[N | None]) -> N | None:
+    """The greatest that is known."""
     return max((value for value in values if value is not None), default=None)
 
 

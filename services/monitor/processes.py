@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from services.chassis.ladder import Limits, Rung, Step, climb
 from services.monitor.model import Figures, Part, Process
 
 WINDOW = 60.0
@@ -12,13 +13,17 @@ WINDOW = 60.0
 class Processes:
     """All processes of the house, one measurement after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._past: dict[str, deque[tuple[float, Figures]]] = {}
+        self._rungs: dict[str, Rung] = {}
 
     def see(self, parts: Sequence[Part], pages: Mapping[str, Figures | str], now: float) -> tuple[Process, ...]:
         """What each process uses; `pages` as they were read at `now`."""
         inside = residents(parts)
-        self._past = {address: past for address, past in self._past.items() if address in inside}
+        for memory in (self._past, self._rungs):
+            for gone in memory.keys() - inside.keys():
+                del memory[gone]
         return tuple(self._process(address, names, pages[address], now) for address, names in inside.items())
 
     def _process(self, address: str, names: tuple[str, ...], page: Figures | str, now: float) -> Process:
@@ -27,12 +32,20 @@ class Processes:
         past = self._past.setdefault(address, deque())
         if past and _younger(page, past[-1][1]):
             past.clear()
+            self._rungs.pop(address, None)
         past.append((now, page))
         while len(past) > 2 and past[1][0] <= now - WINDOW:
             past.popleft()
         texts = (page.texts or 0) - (past[0][1].texts or 0)
         seconds = page.text_seconds - past[0][1].text_seconds
-        return Process(address, names, page, cpu=_cpu(past), texts=texts, text_seconds=seconds)
+        step = self._step(address, page.resident, now)
+        return Process(address, names, page, cpu=_cpu(past), texts=texts, text_seconds=seconds, step=step)
+
+    def _step(self, address: str, resident: int | None, now: float) -> Step | None:
+        if resident is None:
+            return None
+        self._rungs[address] = climb(self._rungs.get(address, Rung()), resident, self._limits, now)
+        return self._rungs[address].step
 
 
 def residents(parts: Sequence[Part]) -> dict[str, tuple[str, ...]]:

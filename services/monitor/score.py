@@ -13,18 +13,27 @@ Each part has a wellness from 0 (broken) to 1 (well) and a cost, the points that
                              waits 2 s at most
     dead letters        20   none                     10 or more
     memory              20   20 % is available        5 % or less, of this machine or container
+    resources           20   each process is below    one process is at the emergency, or no process
+                             the memory limit         says what it uses
 
 Between well and broken a part falls in a straight line; for a service it is the share of replicas that are well: that
 take calls, or stand by while another does. So a house without Telegram, or one that cannot think, is below 50 whatever
 else is well, and one dead letter is seen (98) before it hurts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.monitor.model import Check, Health, Memory, Part, Queue, Seen
+from services.chassis.ladder import MB, Limits, Step
+from services.monitor.model import Check, Health, Memory, Part, Process, Queue, Seen
 
 VITAL = dict.fromkeys(("telegram", "agent", "pipeline"), 60) | {"people": 40}
-OTHER, WAITING, DEAD, MEMORY = 20, 40, 20, 20
+OTHER, WAITING, DEAD, MEMORY, RESOURCES = 20, 40, 20, 20, 20
+
+TARGET, MINIMUM = 97, 85
+"""Where the score ought to be, and below what somebody is told."""
+
+STEPS = {Step.CLEAN: "clean up", Step.SHED: "take no new work", Step.RESTART: "be restarted"}
 
 
 @dataclass(frozen=True)
@@ -42,9 +51,11 @@ class Line:
         return Check(self.name, round(100 * self.wellness), self.detail)
 
 
-def judge(seen: Seen, now: float) -> Health:
-    """The score of what was seen, with its parts."""
+def judge(seen: Seen, now: float, limits: Limits) -> Health:
+    """The score of what was seen, with its parts; `limits` of each process."""
     lines = [*map(_service, seen.parts), _memory(seen.memory)]
+    if seen.processes:
+        lines.append(_resources(seen.processes, limits))
     if seen.asked:
         lines += [_waiting(seen.queue), _dead(seen.queue)]
     lost = sum(line.cost * (1 - line.wellness) for line in lines)
@@ -87,6 +98,21 @@ def _memory(memory: Memory) -> Line:
     share = memory.available / memory.total if memory.total else 0.0
     detail = f"{memory.available >> 20} of {memory.total >> 20} MB available."
     return Line("memory", MEMORY, 1 - _falling(share, well=0.05, broken=0.20), detail)
+
+
+def _resources(processes: Sequence[Process], limits: Limits) -> Line:
+    known = [(each, each.figures.resident) for each in processes if each.figures.resident is not None]
+    if not known:
+        return Line("resources", RESOURCES, 0.0, "No process says what it uses.")
+    largest = max(size for _, size in known)
+    words = [f"The largest of {len(known)} processes holds {largest // MB} MB; the limit is {limits.memory // MB} MB."]
+    words += [f"{_name(each)} is to {STEPS[each.step]}: {size // MB} MB." for each, size in known if each.step in STEPS]
+    words += [f"{_name(each)}: {each.trouble}." for each in processes if each.trouble]
+    return Line("resources", RESOURCES, _falling(largest, well=limits.memory, broken=limits.emergency), " ".join(words))
+
+
+def _name(process: Process) -> str:
+    return f"{', '.join(process.names)} at {process.address}"
 
 
 def _falling(value: float, *, well: float, broken: float) -> float:

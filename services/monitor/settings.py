@@ -1,10 +1,12 @@
 """Settings of monitor."""
 
 import re
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.chassis.ladder import MB, Limits
 from services.chassis.settings import ProcessSettings, shared
 from services.monitor.model import Target
 
@@ -26,11 +28,30 @@ class Settings(ProcessSettings):
     interval: float = Field(5.0, gt=0)
     """Seconds between two measurements."""
 
+    limit: int = Field(500, gt=0, validation_alias=shared("MONITOR_MEMORY_LIMIT"))
+    """MB of one process, from which it ought to clean up."""
+
+    emergency: int = Field(800, gt=0, validation_alias=shared("MONITOR_MEMORY_EMERGENCY"))
+    """MB of one process, from which it ought to be restarted."""
+
+    sessions: int = Field(100, gt=0)
+    """Turns at once in one process, from which another replica is worth its while."""
+
     @field_validator("targets")
     @classmethod
     def _readable(cls, value: str) -> str:
         _targets(value)
         return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.emergency <= self.limit:
+            raise ValueError("MONITOR_MEMORY_EMERGENCY is not above MONITOR_MEMORY_LIMIT")
+        return self
+
+    def ladder(self) -> Limits:
+        """The limits that every process is judged by."""
+        return Limits(self.limit * MB, self.emergency * MB)
 
     def watched(self) -> tuple[Target, ...]:
         """The targets."""

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from services.chassis.ladder import Limits
 from services.monitor import metrics, score
+from services.monitor.history import History
 from services.monitor.model import Figures, Health, Part, Queue, Seen, Target
 from services.monitor.ports import Machine, Names, PageReader, Prober, QueueReader
 from services.monitor.processes import Processes
@@ -22,13 +24,15 @@ class Watch:
         pages: PageReader,
         machine: Machine,
         queue: QueueReader | None,
+        limits: Limits,
         interval: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._targets, self._names, self._prober, self._pages = targets, names, prober, pages
         self._machine, self._queue = machine, queue
         self._interval, self._clock = interval, clock
-        self._processes = Processes()
+        self._limits, self._processes = limits, Processes(limits)
+        self.history = History()
         self._last: Health | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -53,7 +57,8 @@ class Watch:
         now = self._clock()
         processes = self._processes.see(parts, pages, now)
         seen = Seen(parts, memory, queue, self._queue is not None, processes)
-        health = score.judge(seen, now)
+        health = score.judge(seen, now, self._limits)
+        self.history.add(seen, health)
         metrics.show(seen, health)
         return health
 

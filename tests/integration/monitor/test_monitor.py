@@ -131,8 +131,9 @@ def _metric(name: str, **labels: str) -> float | None:
 
 async def test_a_house_that_is_well_says_so_part_by_part(house: House) -> None:
     seen = await house.fresh()
-    assert [check.name for check in seen.checks] == [*NAMES, "memory", "waiting", "dead letters"]
-    assert {check.score for check in seen.checks if check.name != "memory"} == {100}
+    assert [check.name for check in seen.checks] == [*NAMES, "memory", "resources", "waiting", "dead letters"]
+    of_the_machine = {"memory", "resources"}
+    assert {check.score for check in seen.checks if check.name not in of_the_machine} == {100}
     assert seen.measure_time.ToSeconds() > 0
 
 
@@ -184,7 +185,7 @@ async def test_a_pipeline_that_gives_no_answer_is_no_empty_queue(house: House) -
 
 async def test_without_a_pipeline_nobody_pretends_to_know_the_queue(tmp_path: Path) -> None:
     async with a_house(tmp_path, with_queue=False) as house:
-        assert set(await house.parts()) == {*NAMES, "memory"}
+        assert set(await house.parts()) == {*NAMES, "memory", "resources"}
 
 
 async def test_within_the_interval_the_last_measurement_is_returned(tmp_path: Path) -> None:
@@ -228,6 +229,7 @@ async def test_a_process_is_measured_by_its_own_page(house: House) -> None:
     used = _metric("monitor_process_resident_bytes", **labels)
     assert used == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
     assert (_metric("monitor_process_cpu_cores", **labels) or 0) > 0
+    assert _metric("monitor_process_step", **labels) in {0, 1, 2, 3}
 
 
 async def test_a_container_is_measured_by_its_own_limit(tmp_path: Path) -> None:

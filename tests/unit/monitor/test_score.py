@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.monitor.model import Health, Memory, Part, Probe, Queue, Seen
+from services.chassis.ladder import MB, Limits, Step
+from services.monitor.model import Figures, Health, Memory, Part, Probe, Process, Queue, Seen
 from services.monitor.score import judge
 
 SERVICES = ("telegram", "pipeline", "agent", "toolrunner", "people", "testdc")
@@ -15,13 +16,28 @@ IDLE = Queue()
 ROOM = Memory(available=50, total=100)
 
 
-def _judge(*, down: str = "", memory: Memory = ROOM, queue: Queue | None = IDLE, asked: bool = True) -> Health:
+def _judge(
+    *,
+    down: str = "",
+    memory: Memory = ROOM,
+    queue: Queue | None = IDLE,
+    asked: bool = True,
+    processes: tuple[Process, ...] = (),
+) -> Health:
     parts = (Part(name, (AWAY if name == down else WELL,)) for name in SERVICES)
-    return judge(Seen(tuple(parts), memory, queue, asked), now=7.0)
+    return judge(Seen(tuple(parts), memory, queue, asked, processes), 7.0, Limits())
+
+
+def _using(*sizes: int) -> tuple[Process, ...]:
+    """Processes of so many MB; 0: one that does not say."""
+    return tuple(
+        Process(f"h:{number}", ("agent",), Figures(resident=size * MB)) if size else Process("h:0", ("agent",))
+        for number, size in enumerate(sizes, start=1)
+    )
 
 
 def _judge_one(name: str, *replicas: Probe) -> Health:
-    return judge(Seen((Part(name, replicas),), ROOM), now=7.0)
+    return judge(Seen((Part(name, replicas),), ROOM), now=7.0, limits=Limits())
 
 
 @pytest.mark.parametrize(
@@ -55,6 +71,11 @@ def _judge_one(name: str, *replicas: Probe) -> Health:
         pytest.param(_judge(memory=Memory(125, 1000)), 90, id="memory is scarce"),
         pytest.param(_judge(memory=Memory(5, 100)), 80, id="memory is gone"),
         pytest.param(_judge(memory=Memory(0, 0)), 80, id="memory cannot be measured"),
+        pytest.param(_judge(processes=_using(90, 500)), 100, id="all processes are below the limit"),
+        pytest.param(_judge(processes=_using(90, 650)), 90, id="one is half way to the emergency"),
+        pytest.param(_judge(processes=_using(900, 90)), 80, id="one is beyond the emergency"),
+        pytest.param(_judge(processes=_using(90, 0)), 100, id="one does not say, and others do"),
+        pytest.param(_judge(processes=_using(0)), 80, id="no process says what it uses"),
         pytest.param(
             _judge(down="people", memory=Memory(5, 100), queue=Queue(oldest_waiting=31.0, dead=10)), 0, id="all at once"
         ),
@@ -97,6 +118,20 @@ def test_replicas_are_told_of_in_plain_words(replicas: tuple[Probe, ...], words:
     assert _judge_one("telegram", *replicas).checks[0].detail == words
 
 
+def test_processes_are_told_of_by_name() -> None:
+    processes = (
+        Process("10.0.0.1:7002", ("agent",), Figures(resident=700 * MB), step=Step.SHED),
+        Process("10.0.0.2:7002", ("pipeline",), trouble="its metrics page cannot be reached"),
+        Process("10.0.0.3:7002", ("people",), Figures(resident=90 * MB), step=Step.FINE),
+    )
+    detail = {check.name: check.detail for check in _judge(processes=processes).checks}["resources"]
+    assert detail == (
+        "The largest of 2 processes holds 700 MB; the limit is 500 MB."
+        " agent at 10.0.0.1:7002 is to take no new work: 700 MB."
+        " pipeline at 10.0.0.2:7002: its metrics page cannot be reached."
+    )
+
+
 replicas = st.lists(st.sampled_from([WELL, AWAY, STANDBY])).map(tuple)
 seen = st.builds(
     Seen,
@@ -109,7 +144,7 @@ seen = st.builds(
 
 @given(seen)
 def test_every_score_lies_between_0_and_100(seen: Seen) -> None:
-    health = judge(seen, 0.0)
+    health = judge(seen, 0.0, Limits())
     assert 0 <= health.score <= 100
     assert all(0 <= check.score <= 100 for check in health.checks)
 
@@ -118,4 +153,4 @@ def test_every_score_lies_between_0_and_100(seen: Seen) -> None:
 def test_worse_is_never_better(seen: Seen, longer: float, more: int) -> None:
     if seen.queue is not None:
         worse = Queue(oldest_waiting=seen.queue.oldest_waiting + longer, dead=seen.queue.dead + more)
-        assert judge(replace(seen, queue=worse), 0.0).score <= judge(seen, 0.0).score
+        assert judge(replace(seen, queue=worse), 0.0, Limits()).score <= judge(seen, 0.0, Limits()).score

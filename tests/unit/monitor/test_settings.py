@@ -65,6 +65,7 @@ def test_the_others_have_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
             "MONITOR_TARGETS is wrong: '' is neither name=host:port nor name=host:port/port.",
         ),
         ("MONITOR_INTERVAL", "0", "MONITOR_INTERVAL is wrong: input should be greater than 0."),
+        ("MONITOR_MEMORY_LIMIT", "900", "MONITOR_MEMORY_EMERGENCY is not above MONITOR_MEMORY_LIMIT."),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(name: str, value: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
