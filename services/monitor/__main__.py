@@ -27,7 +27,7 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
             pages=pages,
             machine=ThisMachine(),
             queue=queue,
-            limits=settings.ladder(),
+            limits=settings.judged(),
             interval=settings.interval,
         )
         async with _running(watch), server.serve(service(MonitorServicer(watch)), settings, health) as address:

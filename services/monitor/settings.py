@@ -49,7 +49,7 @@ class Settings(ProcessSettings):
             raise ValueError("MONITOR_MEMORY_EMERGENCY is not above MONITOR_MEMORY_LIMIT")
         return self
 
-    def ladder(self) -> Limits:
+    def judged(self) -> Limits:
         """The limits that every process is judged by."""
         return Limits(self.limit * MB, self.emergency * MB)
 
