@@ -66,10 +66,10 @@ class ProcessSettings(BaseSettings):
     stop_with_parent: bool = Field(default=False, validation_alias=shared("VALOR_STOP_WITH_PARENT"))
     """Stop at the end of standard input, so that no process outlives the one that started it."""
 
-    memory_limit: int | None = Field(None, gt=0, validation_alias=shared("VALOR_MEMORY_LIMIT"))
+    own_memory_limit: int | None = Field(None, gt=0, validation_alias=shared("VALOR_MEMORY_LIMIT"))
     """MB of this process from which it cleans up, and on the way to the emergency takes no new work; unset: never."""
 
-    memory_emergency: int | None = Field(None, gt=0, validation_alias=shared("VALOR_MEMORY_EMERGENCY"))
+    own_memory_emergency: int | None = Field(None, gt=0, validation_alias=shared("VALOR_MEMORY_EMERGENCY"))
     """MB of this process from which it drains and ends, to be started anew."""
 
     @field_validator("database_url")
@@ -87,17 +87,17 @@ class ProcessSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _climbable(self) -> Self:
-        if (self.memory_limit is None) is not (self.memory_emergency is None):
+        if (self.own_memory_limit is None) is not (self.own_memory_emergency is None):
             raise ValueError("VALOR_MEMORY_LIMIT and VALOR_MEMORY_EMERGENCY belong together, and one is not set")
-        if self.memory_limit and self.memory_emergency and self.memory_emergency <= self.memory_limit:
+        if self.own_memory_limit and self.own_memory_emergency and self.own_memory_emergency <= self.own_memory_limit:
             raise ValueError("VALOR_MEMORY_EMERGENCY is not above VALOR_MEMORY_LIMIT")
         return self
 
     def ladder(self) -> Limits | None:
         """The limits that this process keeps itself; None: it does not."""
-        if self.memory_limit is None or self.memory_emergency is None:
+        if self.own_memory_limit is None or self.own_memory_emergency is None:
             return None
-        return Limits(self.memory_limit * MB, self.memory_emergency * MB)
+        return Limits(self.own_memory_limit * MB, self.own_memory_emergency * MB)
 
     def credential(self) -> Credential:
         """How this process proves who it is. Raises SettingsError."""

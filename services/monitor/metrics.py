@@ -2,12 +2,13 @@
 
 import math
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from itertools import repeat
 
-from prometheus_client import Gauge, Info
+from prometheus_client import Counter, Gauge, Info
 
-from services.monitor.model import Health, Process, Seen
+from services.monitor.model import Health, Process, Seen, Trouble
 from services.monitor.processes import first_text
 
 INSTANCE = secrets.token_hex(8)
@@ -47,6 +48,14 @@ MODEL_LIMITED = Gauge(
     "monitor_model_limited_seconds", "How long the model's provider still takes no more requests; 0: it does."
 )
 FLOOD_WAIT = Gauge("monitor_flood_wait_seconds", "The longest flood wait of Telegram that is not over.")
+FIRING = Gauge("monitor_firing_alerts", "Alerts that fire.", ["alert", "severity"])
+MESSAGES = Counter(
+    "monitor_alert_messages",
+    "What became of attempts to tell people of alerts: sent, failed, dropped.",
+    ["channel", "outcome"],
+)
+CHANNEL_UP = Gauge("monitor_alert_channel_up", "Whether the last attempt to tell over a channel worked.", ["channel"])
+PENDING = Gauge("monitor_pending_alert_messages", "What a channel has not taken yet.", ["channel"])
 
 
 def show(seen: Seen, health: Health) -> None:
@@ -86,3 +95,12 @@ def _show(process: Process) -> None:
 
 def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def show_alerts(firing: Iterable[Trouble], pending: Mapping[str, int]) -> None:
+    """Show what fires, and what waits for each channel."""
+    FIRING.clear()
+    for trouble in firing:
+        FIRING.labels(trouble.alert, trouble.severity).inc()
+    for channel, number in pending.items():
+        PENDING.labels(channel).set(number)

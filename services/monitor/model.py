@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeVar
 
 from services.chassis.ladder import Step
@@ -197,3 +198,43 @@ class Health:
     score: int
     checks: tuple[Check, ...]
     measure_time: float
+
+
+class Severity(StrEnum):
+    """How soon somebody has to look."""
+
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+Key = tuple[str, str]
+"""What makes an alert the same one: its name, and what it is about."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is wrong now, and whether for long is not looked at yet."""
+
+    alert: str
+    text: str
+    severity: Severity
+    subject: str
+    """The part or process that it is about; empty: the house."""
+    lasts: float
+    """Seconds that it has to last before anybody is told."""
+
+    @property
+    def key(self) -> Key:
+        """Which alert it is."""
+        return self.alert, self.subject
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What people are told: an alert fires, or is over."""
+
+    trouble: Trouble
+    start_time: float
+    """Epoch seconds."""
+    end_time: float | None = None
+    """None: it fires."""

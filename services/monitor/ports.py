@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from services.monitor.model import Addresses, Figures, Memory, Part, Queue, Target
+from services.monitor.model import Addresses, Figures, Memory, Notice, Part, Queue, Target
 
 
 class Names(Protocol):
@@ -39,3 +39,26 @@ class Machine(Protocol):
 
     async def memory(self) -> Memory:
         """Its memory."""
+
+
+class SendFailed(Exception):
+    """A channel could not tell; `retry_after` in seconds, where it said when to come back. The text has no secret."""
+
+    def __init__(self, text: str, retry_after: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class Channel(Protocol):
+    """A way to tell people."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def repeat(self) -> float | None:
+        """Seconds after which it wants to hear again of what still fires; None: it is told once."""
+
+    async def send(self, notices: Sequence[Notice]) -> None:
+        """Tell all of it, within a time limit. Raises SendFailed."""

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from services.chassis.ladder import Limits
-from services.monitor import metrics, score
-from services.monitor.history import History
+from services.monitor import score
 from services.monitor.model import Figures, Health, Part, Queue, Seen, Target
 from services.monitor.ports import Machine, Names, PageReader, Prober, QueueReader
 from services.monitor.processes import Processes
+
+Listener = Callable[[Seen, Health], None]
+"""Looks at every measurement, and takes no time."""
 
 
 class Watch:
@@ -26,13 +28,13 @@ class Watch:
         queue: QueueReader | None,
         limits: Limits,
         interval: float,
+        listeners: Sequence[Listener] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._targets, self._names, self._prober, self._pages = targets, names, prober, pages
         self._machine, self._queue = machine, queue
         self._interval, self._clock = interval, clock
-        self._limits, self._processes = limits, Processes(limits)
-        self.history = History()
+        self._limits, self._processes, self._listeners = limits, Processes(limits), listeners
         self._last: Health | None = None
         self._one_at_a_time = asyncio.Lock()
 
@@ -58,8 +60,8 @@ class Watch:
         processes = self._processes.see(parts, pages, now)
         seen = Seen(parts, memory, queue, self._queue is not None, processes)
         health = score.judge(seen, now, self._limits)
-        self.history.add(seen, health)
-        metrics.show(seen, health)
+        for listener in self._listeners:
+            listener(seen, health)
         return health
 
     async def _look(self) -> tuple[tuple[Part, ...], Mapping[str, Figures | str]]:

@@ -8,6 +8,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.monitor import figures
+from services.monitor.adapters.body import beginning
 from services.monitor.figures import Sample
 from services.monitor.model import Figures
 
@@ -50,7 +51,7 @@ class MetricsPages:
         try:
             url = f"http://{address}/metrics"
             async with self._session.get(url, params=QUESTION, allow_redirects=False) as answer:
-                page = await _beginning(answer.content)
+                page = await beginning(answer.content, LARGEST)
                 answer.close()
                 if answer.status != 200:
                     return f"its metrics page answers {answer.status}"
@@ -61,13 +62,6 @@ class MetricsPages:
             return "its metrics page cannot be reached"
         except (ValueError, IndexError):
             return "its metrics page cannot be read"
-
-
-async def _beginning(content: aiohttp.StreamReader) -> bytes:
-    page = b""
-    while len(page) < LARGEST and (chunk := await content.readany()):
-        page += chunk
-    return page[:LARGEST]
 
 
 def samples(page: str) -> Iterator[Sample]:

@@ -65,6 +65,27 @@ def test_the_others_have_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
             "MONITOR_TARGETS is wrong: '' is neither name=host:port nor name=host:port/port.",
         ),
         ("MONITOR_INTERVAL", "0", "MONITOR_INTERVAL is wrong: input should be greater than 0."),
+        (
+            "MONITOR_ALERT_WEBHOOK",
+            "x.test",
+            "MONITOR_ALERT_WEBHOOK is wrong: it does not begin with http:// or https:// and a host.",
+        ),
+        (
+            "MONITOR_ALERT_ALERTMANAGER",
+            "http:///",
+            "MONITOR_ALERT_ALERTMANAGER is wrong: it does not begin with http:// or https:// and a host.",
+        ),
+        (
+            "MONITOR_ALERT_TELEGRAM_URL",
+            "ftp://x",
+            "MONITOR_ALERT_TELEGRAM_URL is wrong: it does not begin with http:// or https:// and a host.",
+        ),
+        (
+            "MONITOR_ALERT_TELEGRAM_CHAT",
+            "me",
+            "MONITOR_ALERT_TELEGRAM_CHAT is wrong: 'me' is neither a chat's id nor @name.",
+        ),
+        ("MONITOR_ALERT_TELEGRAM_CHAT", "-100", "TELEGRAM_BOT_TOKEN is not set, and MONITOR_ALERT_TELEGRAM_CHAT is."),
         ("MONITOR_MEMORY_LIMIT", "900", "MONITOR_MEMORY_EMERGENCY is not above MONITOR_MEMORY_LIMIT."),
     ],
 )
