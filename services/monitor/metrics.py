@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, Info
 
 from services.monitor.model import Health, Process, Seen, Trouble
 from services.monitor.processes import first_text
+from services.monitor.scale import Decision
 
 INSTANCE = secrets.token_hex(8)
 """Which monitor this is, so that it finds itself among its replicas."""
@@ -55,6 +56,8 @@ MESSAGES = Counter(
     ["channel", "outcome"],
 )
 CHANNEL_UP = Gauge("monitor_alert_channel_up", "Whether the last attempt to tell over a channel worked.", ["channel"])
+DESIRED = Gauge("monitor_desired_replicas", "Replicas that a service ought to have.", ["service"])
+HELD = Gauge("monitor_scale_held", "1 while something keeps a service from being scaled.", ["service", "reason"])
 PENDING = Gauge("monitor_pending_alert_messages", "What a channel has not taken yet.", ["channel"])
 
 
@@ -104,3 +107,12 @@ def show_alerts(firing: Iterable[Trouble], pending: Mapping[str, int]) -> None:
         FIRING.labels(trouble.alert, trouble.severity).inc()
     for channel, number in pending.items():
         PENDING.labels(channel).set(number)
+
+
+def show_decisions(decisions: Mapping[str, Decision]) -> None:
+    """Show how many replicas each service ought to have, and what holds it."""
+    HELD.clear()
+    for service, decision in decisions.items():
+        DESIRED.labels(service).set(_or_nan(decision.desired))
+        if decision.held:
+            HELD.labels(service, decision.held).set(1)
