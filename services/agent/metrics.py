@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -30,6 +30,36 @@ MODEL_SECONDS = Histogram(
 TOKENS = Counter("agent_tokens", "Tokens that models read and wrote.", ["model", "direction"])
 COST = Counter("agent_cost_dollars", "What models were paid, US dollars.", ["model"])
 TOOL_CALLS = Counter("agent_tool_calls", "Tool calls by name and outcome.", ["name", "outcome"])
+MODEL_LIMITED = Gauge(
+    "agent_model_limited_seconds", "How long the model's provider still takes no more requests; 0: it does."
+)
+
+LIMITS = {"MODEL_RATE_LIMITED", "MODEL_OVERLOADED"}
+"""Failures by which a provider says that it takes no more for now."""
+
+PAUSE = 30.0
+"""Seconds, where it does not say for how long."""
+
+
+class Limit:
+    """Until when the model's provider takes no more requests, as this process heard."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._until = clock, 0.0
+
+    def note(self, error: ValorError) -> None:
+        """The model failed."""
+        if error.reason in LIMITS:
+            seconds = PAUSE if error.retry_after is None else error.retry_after
+            self._until = max(self._until, self._clock() + seconds)
+
+    def left(self) -> float:
+        """Seconds."""
+        return max(0.0, self._until - self._clock())
+
+
+LIMIT = Limit()
+MODEL_LIMITED.set_function(LIMIT.left)
 
 
 OUTCOMES = (

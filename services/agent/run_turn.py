@@ -138,6 +138,7 @@ def _measured() -> Iterator[None]:
             raise
         except ValorError as error:
             outcome = error.reason.lower()
+            metrics.LIMIT.note(error)
             raise
         finally:
             metrics.TURNS.labels(outcome).inc()

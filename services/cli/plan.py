@@ -105,7 +105,7 @@ def _environment(folder: Path, run: Run) -> dict[str, str]:
         "VALOR_TOKEN": run.token,
         "VALOR_TLS": "",
         "VALOR_SCOPE_KEY": secrets.token_urlsafe(32),
-        "MONITOR_TARGETS": ",".join(f"{name}={run.health.get(name, run.health.get('valor'))}" for name in SERVICES),
+        "MONITOR_TARGETS": ",".join(_target(run, name) for name in SERVICES),
     }
     for name, address in run.addresses.items():
         shared[f"{name.upper()}_LISTEN"] = shared[f"{name.upper()}_ADDRESS"] = address
@@ -116,6 +116,11 @@ def _environment(folder: Path, run: Run) -> dict[str, str]:
             "TELEGRAM_SERVER_KEY": str(folder / "testdc" / "server_key.pem"),
         }
     return shared
+
+
+def _target(run: Run, name: str) -> str:
+    process = name if name in run.health else "valor"
+    return f"{name}={run.health[process]}/{run.metrics[process].rpartition(':')[2]}"
 
 
 def _sandbox(folder: Path, ports: "_Ports", first: int) -> SandboxRun:

@@ -24,10 +24,16 @@ HAND_OVER = 1.0
 
 
 class Dispatcher:
-    """Runs turns, `capacity` of them at once at most."""
+    """Runs turns, `capacity` of them at once at most; begins none while it is not `admitted`."""
 
-    def __init__(self, turns: Turns, run: Callable[[Turn], Awaitable[None]], capacity: int) -> None:
-        self._turns, self._run, self._capacity = turns, run, capacity
+    def __init__(
+        self,
+        turns: Turns,
+        run: Callable[[Turn], Awaitable[None]],
+        capacity: int,
+        admitted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._turns, self._run, self._capacity, self._admitted = turns, run, capacity, admitted
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, None] = {}
         self._wake = asyncio.Event()
@@ -60,7 +66,7 @@ class Dispatcher:
     async def _claim_named(self) -> bool:
         """Claim in lanes in which something happened; False where there are none, or there is no room."""
         async with self._claiming:
-            room = self._capacity - len(self._tasks)
+            room = self._room()
             lanes = list(self._lanes)[: max(room, CHOICE)] if room > 0 else []
             for lane in lanes:
                 del self._lanes[lane]
@@ -69,6 +75,9 @@ class Dispatcher:
                 left = (lane for lane in lanes if lane not in begun)
                 self._lanes = {**dict.fromkeys(left), **self._lanes}
             return bool(lanes)
+
+    def _room(self) -> int:
+        return self._capacity - len(self._tasks) if self._admitted() else 0
 
     async def beat(self, every: float) -> None:
         """Hold the leases of all runs, and take over what lost its own, until cancelled: for one replica of several."""
@@ -90,7 +99,7 @@ class Dispatcher:
         """Look at all lanes every now and then, and measure, until cancelled."""
         while True:
             async with self._claiming:
-                room = self._capacity - len(self._tasks)
+                room = self._room()
                 if room > 0:
                     await self._begin(None, room)
             await self._measure()

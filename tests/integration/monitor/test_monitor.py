@@ -10,20 +10,20 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import grpc
 import psutil
 import pytest
 from prometheus_client import REGISTRY
 
-from services.chassis import server
+from services.chassis import metrics, server
 from services.chassis.client import Caller
 from services.chassis.errors import Internal
 from services.chassis.health import Health
 from services.chassis.settings import ProcessSettings
 from services.monitor.__main__ import serve
 from services.monitor.adapters import health as health_ports
-from services.monitor.adapters import machine
 from services.monitor.adapters.machine import ThisMachine
 from services.monitor.model import Target
 from services.monitor.settings import Settings
@@ -34,6 +34,11 @@ from valor.pipeline.v1 import pipeline_pb2
 
 NAMES = ("telegram", "pipeline", "people")
 SERVICE = "valor.pipeline.v1.PipelineService"
+
+
+def health_name(service: str) -> str:
+    """What a service is called on its health port."""
+    return Target(service, "", 1).health_names[0]
 
 
 class Pipeline:
@@ -61,6 +66,9 @@ class Pipeline:
 class House:
     """Everything that is watched, in one process, and the monitor."""
 
+    page: ClassVar[str]
+    """Where this process shows its metrics."""
+
     def __init__(self, monitor: Caller, health: Health, pipeline: Pipeline) -> None:
         self._monitor, self._stub = monitor, rpc.MonitorServiceStub(monitor.channel)
         self.health, self.pipeline = health, pipeline
@@ -80,7 +88,14 @@ class House:
         return {check.name: check for check in (await self.fresh()).checks}
 
     async def cut(self, name: str, *, serving: bool = False) -> None:
-        await self.health.set(Target(name, "").health_name, serving=serving)
+        await self.health.set(health_name(name), serving=serving)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def page() -> Iterator[None]:
+    """The metrics page of this process; it takes half a second to stop."""
+    with metrics.serve("127.0.0.1:0") as House.page:
+        yield
 
 
 @asynccontextmanager
@@ -92,11 +107,11 @@ async def a_house(data: Path, *, interval: float = 0.001, with_queue: bool = Tru
         server.serve(pipeline.service(), settings, health, grace=0) as address,
     ):
         for name in NAMES:
-            await health.set(Target(name, "").health_name, serving=True)
+            await health.set(health_name(name), serving=True)
         watching = Settings(
             data=data,
             token=TOKEN,
-            targets=",".join(f"{name}={probed}" for name in NAMES),
+            targets=",".join(f"{name}={probed}/{House.page[10:]}" for name in NAMES),
             pipeline=address if with_queue else "",
             interval=interval,
         )
@@ -116,8 +131,9 @@ def _metric(name: str, **labels: str) -> float | None:
 
 async def test_a_house_that_is_well_says_so_part_by_part(house: House) -> None:
     seen = await house.fresh()
-    assert [check.name for check in seen.checks] == [*NAMES, "memory", "waiting", "dead letters"]
-    assert {check.score for check in seen.checks if check.name != "memory"} == {100}
+    assert [check.name for check in seen.checks] == [*NAMES, "memory", "resources", "waiting", "dead letters"]
+    of_the_machine = {"memory", "resources"}
+    assert {check.score for check in seen.checks if check.name not in of_the_machine} == {100}
     assert seen.measure_time.ToSeconds() > 0
 
 
@@ -127,7 +143,8 @@ async def test_each_service_that_is_cut_is_named_and_comes_back(house: House, na
     await house.cut(name)
     parts = await house.parts()
     assert [part.name for part in parts.values() if part.score == 0] == [name]
-    assert parts[name].detail == f"{name} says that it takes no calls."
+    nobody = "telegram lives, and nobody is at work."
+    assert parts[name].detail == (nobody if name == "telegram" else f"{name} says that it takes no calls.")
     assert (await house.fresh()).score < well
     assert _metric("monitor_target_up", target=name) == 0
     await house.cut(name, serving=True)
@@ -138,7 +155,13 @@ async def test_each_service_that_is_cut_is_named_and_comes_back(house: House, na
 
 async def test_what_waits_and_what_is_dead_is_measured(house: House) -> None:
     house.pipeline.queue = pipeline_pb2.GetQueueResponse(
-        waiting=5, running=2, undelivered=3, oldest_waiting_seconds=31, dead=1
+        waiting=5,
+        running=2,
+        undelivered=3,
+        oldest_waiting_seconds=31,
+        dead=1,
+        claimable=4,
+        oldest_undelivered_seconds=7,
     )
     parts = await house.parts()
     assert (parts["waiting"].score, parts["dead letters"].score) == (50, 90)
@@ -147,6 +170,8 @@ async def test_what_waits_and_what_is_dead_is_measured(house: House) -> None:
     assert _metric("monitor_undelivered_parts") == 3
     assert _metric("monitor_oldest_waiting_seconds") == 31
     assert _metric("monitor_dead_letters") == 1
+    assert _metric("monitor_claimable_turns") == 4
+    assert _metric("monitor_oldest_undelivered_seconds") == 7
     assert _metric("monitor_check_score", check="waiting") == 50
 
 
@@ -160,7 +185,7 @@ async def test_a_pipeline_that_gives_no_answer_is_no_empty_queue(house: House) -
 
 async def test_without_a_pipeline_nobody_pretends_to_know_the_queue(tmp_path: Path) -> None:
     async with a_house(tmp_path, with_queue=False) as house:
-        assert set(await house.parts()) == {*NAMES, "memory"}
+        assert set(await house.parts()) == {*NAMES, "memory", "resources"}
 
 
 async def test_within_the_interval_the_last_measurement_is_returned(tmp_path: Path) -> None:
@@ -198,28 +223,22 @@ async def test_silence_absence_and_strangers_are_told_apart(
     assert details["pipeline"] == "pipeline at 127.0.0.1:1 cannot be reached."
 
 
-async def test_the_memory_of_processes_here_is_theirs_and_of_those_elsewhere_unknown(house: House) -> None:
-    processes = "monitor, telegram, pipeline, people"
-    assert f"{processes} " in (await house.parts())["memory"].detail
-    shown = _metric("monitor_process_resident_bytes", process=processes)
-    assert shown == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
-    memory = await ThisMachine().memory([Target("agent", "valor-agent:7001"), Target("people", "127.0.0.1:1")])
-    assert set(memory.resident) == {"monitor"}
-
-
-def test_a_process_that_ended_has_no_memory() -> None:
-    process = psutil.Popen([sys.executable, "-c", ""])
-    process.wait()
-    assert machine.resident(process.pid) is None
+async def test_a_process_is_measured_by_its_own_page(house: House) -> None:
+    await house.fresh()
+    labels = {"process": "telegram, pipeline, people", "address": house.page}
+    used = _metric("monitor_process_resident_bytes", **labels)
+    assert used == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+    assert (_metric("monitor_process_cpu_cores", **labels) or 0) > 0
+    assert _metric("monitor_process_step", **labels) in {0, 1, 2, 3}
 
 
 async def test_a_container_is_measured_by_its_own_limit(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.current").write_text("400000\n")
-    memory = await ThisMachine(tmp_path).memory([])
+    memory = await ThisMachine(tmp_path).memory()
     assert (memory.available, memory.total) == (600_000, 1_000_000)
     (tmp_path / "memory.max").write_text("max\n")
-    assert (await ThisMachine(tmp_path).memory([])).total == psutil.virtual_memory().total
+    assert (await ThisMachine(tmp_path).memory()).total == psutil.virtual_memory().total
 
 
 async def test_it_stops_at_once_even_while_a_target_is_silent(tmp_path: Path, deaf: str) -> None:

@@ -205,6 +205,36 @@ async def test_of_more_claimable_lanes_than_wanted_the_rest_stays(store: Store) 
     assert len(await store.claim(lanes, 3)) == 2
 
 
+async def _later(store: Store, seconds: float) -> tuple[float, int, float]:
+    """The oldest claimable turn's age, how many could begin, and the age of what is not delivered, a while later."""
+    store.clock.now += seconds
+    queue = await store.queue()
+    return queue.oldest_waiting, queue.claimable, queue.oldest_undelivered
+
+
+async def test_what_waits_behind_a_turn_of_its_lane_ages_from_the_end_of_that_turn(store: Store) -> None:
+    """F95. Else a chat that floods would look, between two of its turns, as if nobody had worked for a long time."""
+    for number in range(1, 4):
+        await store.accept(asked(number), QUEUED)
+    assert await _later(store, 2.0) == (2.0, 1, 0.0)
+    turn = await store.claimed()
+    assert await _later(store, 100.0) == (0.0, 0, 0.0)
+    await store.finish(turn, SAID, Usage())
+    assert await _later(store, 3.0) == (3.0, 1, 3.0)
+    await store.accept(asked(1, chat=9), QUEUED)
+    assert await _later(store, 1.0) == (4.0, 2, 4.0)
+    first, second = await store.claim(None, 2)
+    store.clock.now += 50.0
+    await store.release(first)
+    assert await _later(store, 0.0) == (50.0, 1, 54.0)
+    await store.fail(second, Draft("sorry"), "X", "y")
+    store.clock.now += 1_000.0
+    await store.replay(second.turn_id)
+    assert (await _later(store, 0.0))[1] == 2
+    (again,) = await store.claim([second.message.lane], 1)
+    assert again.turn_id == second.turn_id
+
+
 async def test_who_is_too_fast_waits_and_who_comes_next_does_not(tmp_path: Path) -> None:
     async with Database.open(place(tmp_path, "pipeline"), migrations) as database:
         store = Store(database, tmp_path, Pace(60, 1))
