@@ -23,6 +23,13 @@ TURNS = Row(
             steps=rising(5, 10),
         ),
         figure(
+            "Model's pause",
+            "How long the model's provider still takes no more requests.",
+            "max(agent_model_limited_seconds{HERE})",
+            unit="s",
+            steps=rising(1, 60),
+        ),
+        figure(
             "Dollars an hour",
             "What models are paid.",
             f"sum(rate(agent_cost_dollars_total{{HERE}}[{RATE}])) * 3600",

@@ -18,18 +18,37 @@ def calls(service: str) -> Row:
                 "How often each method is called. A stream counts when it ends.",
                 [rate("grpc_server_handled_total", "grpc_method", where)],
                 "reqps",
+                width=6,
+            ),
+            Panel(
+                "Under way",
+                "Calls and streams that began and have not ended; and calls that came without a deadline, which no"
+                " caller of ours makes.",
+                [
+                    (
+                        (
+                            f"sum by (grpc_method) (grpc_server_started_total{{HERE{where}}})"
+                            f" - sum by (grpc_method) (grpc_server_handled_total{{HERE{where}}})"
+                        ),
+                        "{{grpc_method}}",
+                    ),
+                    (f"sum(rate(grpc_server_without_deadline_total{{HERE}}[{RATE}]))", "without a deadline"),
+                ],
+                width=6,
             ),
             Panel(
                 "Calls that failed",
                 "By code. NOT_FOUND or INVALID_ARGUMENT are answers to a caller; UNAVAILABLE and INTERNAL are faults.",
                 [rate("grpc_server_handled_total", "grpc_method, grpc_code", f'{where}, grpc_code!~"OK|CANCELLED"')],
                 "reqps",
+                width=6,
             ),
             Panel(
                 "Duration",
                 "What nineteen calls in twenty take at most; streams are left out, as they last.",
                 [(quantile(0.95, "grpc_server_handling_seconds", "grpc_method", unary), "{{grpc_method}}")],
                 "s",
+                width=6,
             ),
         ],
     )
@@ -103,12 +122,25 @@ def process(service: str) -> Row:
                 " leak or a new habit of the people.",
                 [(_of(service, "process_resident_memory_bytes{HERE}"), "{{instance}}")],
                 "bytes",
+                width=6,
+            ),
+            Panel(
+                "Memory ladder",
+                "What each replica does about its memory: 0 nothing, 1 cleans, 2 takes no new work, 3 ends and is"
+                " started anew. And how often it cleaned.",
+                [
+                    (_of(service, "process_memory_step{HERE}"), "{{instance}}"),
+                    (_of(service, f"rate(process_memory_cleanings_total{{HERE}}[{RATE}])"), "{{instance}} cleans"),
+                ],
+                width=6,
+                steps=rising(1, 2),
             ),
             Panel(
                 "Processor",
                 "Cores that each replica uses. One is the most: a process has one event loop.",
                 [(_of(service, f"rate(process_cpu_seconds_total{{HERE}}[{RATE}])"), "{{instance}}")],
                 steps=rising(0.7, 0.9),
+                width=6,
                 decimals=2,
             ),
             Panel(
@@ -116,6 +148,7 @@ def process(service: str) -> Row:
                 "How late the event loop wakes up: all that a process does waits as long.",
                 quantiles("valor_event_loop_delay_seconds", 0.5, 0.99),
                 "s",
+                width=6,
                 steps=rising(0.1, 0.5),
             ),
         ],
