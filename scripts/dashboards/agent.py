@@ -44,7 +44,7 @@ TURNS = Row(
         ),
         Panel(
             "Live turns",
-            "By replica.",
+            "Turns under way in each replica.",
             [("agent_live_turns{HERE}", "{{instance}}")],
         ),
     ],
@@ -63,7 +63,7 @@ MODEL = Row(
         ),
         Panel(
             "Duration of a call",
-            "To the last word.",
+            "What model calls take, to the last word.",
             [
                 (quantile(share, "agent_model_seconds", "model"), f"{{{{model}}}} p{share * 100:g}")
                 for share in (0.5, 0.95)
@@ -84,7 +84,7 @@ MODEL = Row(
         ),
         Panel(
             "Dollars an hour",
-            "By model.",
+            "What each model is paid.",
             [(f"sum by (model) (rate(agent_cost_dollars_total{{HERE}}[{RATE}])) * 3600", "{{model}}")],
             "currencyUSD",
         ),

@@ -88,7 +88,7 @@ WAITING = Row(
         figure(
             "Owner",
             "How many processes speak for the account and are logged in. It has to be exactly one.",
-            "sum(telegram_owner{HERE} * telegram_connected{HERE})",
+            "sum(telegram_owner{HERE} * telegram_connected{HERE}) or vector(0)",
             steps=exactly(1),
         ),
         figure(
@@ -193,7 +193,7 @@ TRAFFIC = Row(
         ),
         Panel(
             "Model calls",
-            "By how they end.",
+            "Calls to the model, by how they end.",
             [rate("agent_model_calls_total", "outcome")],
             "cps",
             stacked=True,

@@ -22,7 +22,11 @@ QUEUE = Row(
         ),
         figure("Waiting", "Turns that wait, in the whole house.", "max(pipeline_waiting_turns{HERE})"),
         figure("Running", "Turns that run, in the whole house.", "max(pipeline_running_turns{HERE})"),
-        figure("Parts without receipt", "In the whole house.", "max(pipeline_undelivered_parts{HERE})"),
+        figure(
+            "Parts without receipt",
+            "Parts that Telegram has not confirmed, in the whole house.",
+            "max(pipeline_undelivered_parts{HERE})",
+        ),
         figure(
             "Followed by",
             "Channels that take what is to be sent: one, whichever replica it has chosen. None: nothing is sent.",

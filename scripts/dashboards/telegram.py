@@ -119,7 +119,9 @@ OUT = Row(
 CALLS = Row(
     "Calls to Telegram",
     [
-        Panel("Calls", "By method.", [rate("telegram_calls_total", "method")], "reqps"),
+        Panel(
+            "Calls", "How often each method of Telegram's is called.", [rate("telegram_calls_total", "method")], "reqps"
+        ),
         Panel(
             "How they end",
             "flood_wait: Telegram wants a pause. away: no answer in time, or a fault of Telegram's. refused: never.",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -85,6 +85,17 @@ def announce(model: str) -> None:
     prepare(COST, (model,))
 
 
+_offered: set[str] = set()
+
+
+def offer(tools: Iterable[str]) -> None:
+    """The model may call these tools."""
+    new = set(tools) - _offered
+    if new:
+        _offered.update(new)
+        prepare(TOOL_CALLS, new, ("ok", "failed"))
+
+
 @contextmanager
 def model_call(model: str) -> Iterator[None]:
     """Measure a model call, and count how it ends."""
@@ -110,4 +121,5 @@ def count(model: str, usage: Usage) -> None:
     COST.labels(model).inc(usage.cost / 1e6)
 
 
+offer(["unknown"])
 prepare(TURNS, ("answered", *OUTCOMES[1:]))

@@ -44,6 +44,7 @@ class _Run:
         self._turn, self._host, self._talk, self._tools, self._model = turn, host, talk, tools, model
         self._offered = (*host_tools.TOOLS.values(), *toolbox.tools)
         self._names = {tool.name for tool in self._offered}
+        metrics.offer(self._names)
         self._acting = {tool.name for tool in self._offered if tool.side_effects}
         self._steer_ids: tuple[str, ...] = ()
         if not toolbox.complete:  # what the model remembers of them may well exist

@@ -4,6 +4,7 @@ Names begin with `grpc_` where the field has a name for it, else with `valor_`; 
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -80,14 +81,21 @@ def _called(path: bytes, code: str) -> Counter:
     return CALLED.labels(service, method, code)
 
 
+def service_of(tables: str) -> str:
+    """The service that tables belong to, by their name; those of an account carry its number as well."""
+    return re.split("[-_]", tables)[0]
+
+
 class Measures:
     """What is measured of a store by those who work with it; of all threads of a service and kind together."""
 
-    def __init__(self, service: str, kind: Literal["write", "read"], waiting: Callable[[], int]) -> None:
+    def __init__(self, tables: str, kind: Literal["write", "read"], waiting: Callable[[], int]) -> None:
+        service = service_of(tables)
         self._up = DATABASE_UP.labels(service)
         self._seconds = DATABASE_SECONDS.labels(service, kind)
         self._functions = DATABASE_FUNCTIONS.labels(service, kind)
         self._again = DATABASE_AGAIN.labels(service)
+        prepare(DATABASE_RECONNECTS, (service,))
         self._service = service
         prepare(DATABASE_REFUSALS, (service,), ("DATABASE_REFUSED", "COMMIT_UNKNOWN"))
         self._up.set(1)

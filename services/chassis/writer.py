@@ -99,7 +99,7 @@ class Worker:
     def __init__(
         self,
         links: Sequence[Link],
-        service: str,
+        name: str,
         kind: Literal["write", "read"],
         *,
         tell: Tell = lambda _topic, _payload: None,
@@ -109,9 +109,9 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._tell = tell
-        self._measures = Measures(service, kind, self._jobs.qsize)
+        self._measures = Measures(name, kind, self._jobs.qsize)
         hands = [_Hand(self, link, self._measures) for link in links]
-        self._threads = [threading.Thread(target=hand.work, name=f"{service}-{kind}") for hand in hands]
+        self._threads = [threading.Thread(target=hand.work, name=f"{name}-{kind}") for hand in hands]
         for thread in self._threads:
             thread.start()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from services.chassis import logs
 from services.chassis.errors import Unavailable, ValorError
+from services.chassis.metrics import prepare
 from services.toolrunner import metrics
 from services.toolrunner.model import ELSEWHERE, LOST, Call, Category, Key, Outcome, Scope, ToolFailed, args_hash, shown
 from services.toolrunner.ports import Ledger
@@ -40,6 +41,9 @@ class Calls:
         self, catalogue: Catalogue, ledger: Ledger, *, at_once: int, clock: Callable[[], float] = time.time
     ) -> None:
         self._catalogue, self._ledger, self._clock = catalogue, ledger, clock
+        names = [tool.name for tool in catalogue]
+        prepare(metrics.CALLS, names, ("ok", "cancelled", *Category))
+        prepare(metrics.SECONDS, names)
         self._places = asyncio.Semaphore(at_once)
         self._running: dict[Key, _Running] = {}
 

@@ -35,9 +35,10 @@ async def test_a_call_is_counted_by_who_made_it_whether_or_not_it_arrived() -> N
 
 
 async def test_a_store_is_up_and_counts_its_work(tmp_path: Path) -> None:
+    """Tables that carry an account's number are their service's."""
     name, functions = "counted", change("valor_database_functions_total", service="counted", kind="write")
     groups = change("valor_database_transaction_seconds_count", service=name, kind="write")
-    async with Database.open(tmp_path / f"{name}.db", migrations) as database:
+    async with Database.open(tmp_path / f"{name}-4242.db", migrations) as database:
         assert metric("valor_database_up", service=name) == 1
         await asyncio.gather(*(database.write(_note) for _ in range(20)))
     assert functions() == 20
