@@ -191,4 +191,12 @@ async def test_what_changes_is_remembered_with_its_reason_and_told() -> None:
         (each.time, each.decision.desired, each.decision.held) for each in scaling.changes if each.service == "agent"
     ]
     assert changes == [(3.0, 3, "queue_unknown"), (2.0, 3, ""), (0.0, 1, "")]
-    assert scaling.decisions["agent"].reason == "Held: the pipeline does not say what waits."
+    decision = scaling.decision("agent")
+    assert decision is not None
+    assert decision.reason == "Held: the pipeline does not say what waits."
+    assert scaling.decision("people") is None
+    assert {(each.service, each.time) for each in scaling.current} == {
+        ("agent", 3.0),
+        ("pipeline", 3.0),
+        ("toolrunner", 0.0),
+    }
