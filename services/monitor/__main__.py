@@ -7,7 +7,7 @@ from typing import Any
 
 from services.chassis import app, client, server
 from services.chassis.health import Health
-from services.monitor import http, metrics
+from services.monitor import http, metrics, scaler, servicer
 from services.monitor.adapters.alertmanager import Alertmanager
 from services.monitor.adapters.bot import Bot
 from services.monitor.adapters.health import HealthPorts
@@ -21,8 +21,9 @@ from services.monitor.alarm import Alarm
 from services.monitor.history import History
 from services.monitor.outbox import Sender
 from services.monitor.ports import Channel
+from services.monitor.scaler import Scaler
 from services.monitor.scaling import Scaling
-from services.monitor.servicer import MonitorServicer, service
+from services.monitor.servicer import MonitorServicer
 from services.monitor.settings import Settings
 from services.monitor.status import Reporter
 from services.monitor.watch import Listener, Watch
@@ -38,8 +39,10 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
         watch = await _watch(settings, stack, [history.add, alarm.look, scaling.look, metrics.show])
         reporter = Reporter(watch, history, alarm, scaling)
         reporter.page = await stack.enter_async_context(http.serve(settings.http, reporter, settings.passwords()))
-        offer = service(MonitorServicer(reporter))
-        address = await stack.enter_async_context(server.serve(offer, settings, health))
+        offer, keda = servicer.service(MonitorServicer(reporter)), Scaler(watch, scaling)
+        also = [scaler.service(keda)]
+        address = await stack.enter_async_context(server.serve(offer, settings, health, also=also))
+        stack.callback(keda.close)
         await stack.enter_async_context(_running([watch.run(), *(sender.run() for sender in alarm.senders)]))
         yield address
 

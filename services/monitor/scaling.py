@@ -34,7 +34,8 @@ class Scaling:
         self._sessions = sessions
         self._past: dict[str, Past] = {}
         self._changes: deque[Change] = deque(maxlen=REMEMBERED)
-        self._looked = asyncio.Event()
+        self.looked = asyncio.Event()
+        """Is set at the next decisions, and another one takes its place then."""
         self._current: dict[str, Change] = {}
 
     @property
@@ -58,8 +59,8 @@ class Scaling:
             decision, self._past[service] = decide(load, self._past.get(service, ()), health.measure_time)
             self._remember(Change(health.measure_time, service, decision))
         metrics.show_decisions({change.service: change.decision for change in self.current})
-        self._looked.set()
-        self._looked = asyncio.Event()
+        self.looked.set()
+        self.looked = asyncio.Event()
 
     def _remember(self, change: Change) -> None:
         before = self._current.get(change.service)
@@ -68,7 +69,3 @@ class Scaling:
         else:
             self._changes.append(change)
         self._current[change.service] = change
-
-    async def looked(self) -> None:
-        """Return after the next decisions."""
-        await self._looked.wait()
