@@ -81,7 +81,8 @@ class Scaler(rpc.ExternalScalerServicer):
         return pb.GetMetricsResponse(metricValues=[value])
 
     async def _desired(self, asked: Trigger) -> int:
-        await self._watch.measured()
+        if not self._scaling.current:
+            await self._watch.measured()
         desired = self._known(asked)
         if desired is None:  # KEDA has a number of replicas for this case
             raise Unavailable(f"Nobody knows how many replicas {asked.service} ought to have.")
