@@ -1,4 +1,4 @@
-"""Starts monitor: settings → probes → watch, alarm → servicer."""
+"""Starts monitor: settings → probes → watch → alarm, scaling → page and servicer."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -7,7 +7,7 @@ from typing import Any
 
 from services.chassis import app, client, server
 from services.chassis.health import Health
-from services.monitor import metrics
+from services.monitor import http, metrics, scaler, servicer
 from services.monitor.adapters.alertmanager import Alertmanager
 from services.monitor.adapters.bot import Bot
 from services.monitor.adapters.health import HealthPorts
@@ -21,8 +21,11 @@ from services.monitor.alarm import Alarm
 from services.monitor.history import History
 from services.monitor.outbox import Sender
 from services.monitor.ports import Channel
-from services.monitor.servicer import MonitorServicer, service
+from services.monitor.scaler import Scaler
+from services.monitor.scaling import Scaling
+from services.monitor.servicer import MonitorServicer
 from services.monitor.settings import Settings
+from services.monitor.status import Reporter
 from services.monitor.watch import Listener, Watch
 
 
@@ -32,10 +35,16 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
     async with AsyncExitStack() as stack:
         history = History()
         alarm = Alarm(history, await _senders(settings, stack), metrics.INSTANCE)
-        watch = await _watch(settings, stack, [history.add, alarm.look, metrics.show])
-        work = [watch.run(), *(sender.run() for sender in alarm.senders)]
-        await stack.enter_async_context(_running(work))
-        yield await stack.enter_async_context(server.serve(service(MonitorServicer(watch)), settings, health))
+        scaling = Scaling(settings.sessions)
+        watch = await _watch(settings, stack, [history.add, alarm.look, scaling.look, metrics.show])
+        reporter = Reporter(watch, history, alarm, scaling)
+        reporter.page = await stack.enter_async_context(http.serve(settings.http, reporter, settings.passwords()))
+        offer, keda = servicer.service(MonitorServicer(reporter)), Scaler(watch, scaling)
+        also = [scaler.service(keda)]
+        address = await stack.enter_async_context(server.serve(offer, settings, health, also=also))
+        stack.callback(keda.close)
+        await stack.enter_async_context(_running([watch.run(), *(sender.run() for sender in alarm.senders)]))
+        yield address
 
 
 async def _watch(settings: Settings, stack: AsyncExitStack, listeners: list[Listener]) -> Watch:

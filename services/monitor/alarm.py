@@ -28,7 +28,7 @@ class Alarm:
         self._episodes, notices = advance(self._episodes, found, rules.unknown(seen), health.measure_time)
         firing = [episode.notice for episode in self.firing]
         for sender in self.senders:
-            sender.add(notices, firing, alone=speaks(seen, self._instance))
+            sender.add(notices, firing, speaks=speaks(seen, self._instance))
         pending = {sender.name: sender.pending for sender in self.senders}
         metrics.show_alerts((notice.trouble for notice in firing), pending)
 

@@ -44,15 +44,17 @@ class Sender:
         """Notices that wait."""
         return len(self._pending)
 
-    def add(self, notices: Iterable[Notice], firing: Sequence[Notice], *, alone: bool) -> None:
-        """Tell these, and to a channel that wants to be reminded what still fires. `alone`: no other monitor does."""
+    def add(self, notices: Sequence[Notice], firing: Sequence[Notice], *, speaks: bool) -> None:
+        """Tell these, where this monitor `speaks`; a channel that wants to be reminded hears it anyway."""
         if self._channel.repeat is None:
-            self._put(notices if alone else ())
-        elif self._clock() - self._repeated >= self._channel.repeat:
+            self._put(notices if speaks else ())
+            return
+        if self._clock() - self._repeated >= self._channel.repeat:
             self._repeated = self._clock()
-            self._put([*notices, *firing])
-        else:
-            self._put(notices)
+            notices = [*notices, *firing]
+        newer = {notice.trouble.key for notice in notices}
+        self._pending = deque(notice for notice in self._pending if notice.trouble.key not in newer)
+        self._put(notices)
 
     def _put(self, notices: Iterable[Notice]) -> None:
         self._pending.extend(notices)

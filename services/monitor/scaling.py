@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.monitor import metrics
@@ -21,6 +21,11 @@ class Change:
     service: str
     decision: Decision
 
+    @property
+    def means(self) -> tuple[int | None, str]:
+        """What makes it another decision; its reason has figures that change all the time."""
+        return self.decision.desired, self.decision.held
+
 
 class Scaling:
     """The decisions of one monitor; `sessions` that one replica is good for."""
@@ -29,9 +34,19 @@ class Scaling:
         self._sessions = sessions
         self._past: dict[str, Past] = {}
         self._changes: deque[Change] = deque(maxlen=REMEMBERED)
-        self._looked = asyncio.Event()
-        self.decisions: Mapping[str, Decision] = {}
-        """The last of each service."""
+        self.looked = asyncio.Event()
+        """Is set at the next decisions, and another one takes its place then."""
+        self._current: dict[str, Change] = {}
+
+    @property
+    def current(self) -> Sequence[Change]:
+        """The last decision about each service, and since when it is so."""
+        return tuple(self._current.values())
+
+    def decision(self, service: str) -> Decision | None:
+        """The last decision about a service; None where it is not watched, or was not looked at yet."""
+        change = self._current.get(service)
+        return None if change is None else change.decision
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -40,18 +55,17 @@ class Scaling:
 
     def look(self, seen: Seen, health: Health) -> None:
         """Decide anew, for every service that is watched."""
-        decisions = {}
         for service, load in loads(seen, self._sessions).items():
             decision, self._past[service] = decide(load, self._past.get(service, ()), health.measure_time)
-            before = self.decisions.get(service)
-            if before is None or (before.desired, before.held) != (decision.desired, decision.held):
-                self._changes.append(Change(health.measure_time, service, decision))
-            decisions[service] = decision
-        self.decisions = decisions
-        metrics.show_decisions(decisions)
-        self._looked.set()
-        self._looked = asyncio.Event()
+            self._remember(Change(health.measure_time, service, decision))
+        metrics.show_decisions({change.service: change.decision for change in self.current})
+        self.looked.set()
+        self.looked = asyncio.Event()
 
-    async def looked(self) -> None:
-        """Return after the next decisions."""
-        await self._looked.wait()
+    def _remember(self, change: Change) -> None:
+        before = self._current.get(change.service)
+        if before is not None and before.means == change.means:
+            change = Change(before.time, change.service, change.decision)
+        else:
+            self._changes.append(change)
+        self._current[change.service] = change

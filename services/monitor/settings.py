@@ -7,12 +7,13 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator, model_va
 from pydantic_settings import SettingsConfigDict
 
 from services.chassis.ladder import MB, Limits
-from services.chassis.settings import ProcessSettings, shared
+from services.chassis.settings import Address, ProcessSettings, shared
 from services.monitor.model import Target
 
 TARGET = re.compile(r"([a-z]+)=(\S+):(\d{1,5})(?:/(\d{1,5}))?")
 
 
+LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 CHAT = re.compile(r"-?\d+|@\w{5,32}", re.ASCII)
 
 
@@ -26,7 +27,7 @@ Url = Annotated[str, AfterValidator(_url)]
 
 
 class Settings(ProcessSettings):
-    """What is watched, and who is told."""
+    """What is watched, who is told, and who may look."""
 
     model_config = SettingsConfigDict(env_prefix="MONITOR_")
 
@@ -48,6 +49,12 @@ class Settings(ProcessSettings):
 
     sessions: int = Field(100, gt=0)
     """Turns at once in one process, from which another replica is worth its while."""
+
+    http: Address = "127.0.0.1:0"
+    """Where the status page is shown."""
+
+    http_token: SecretStr | None = Field(None, min_length=16)
+    """Its password. On loopback the run's token is one as well; without either nobody gets in."""
 
     alert_webhook: SecretStr | None = None
     """A URL that alerts are posted to as JSON."""
@@ -98,6 +105,11 @@ class Settings(ProcessSettings):
     def judged(self) -> Limits:
         """The limits that every process is judged by."""
         return Limits(self.limit * MB, self.emergency * MB)
+
+    def passwords(self) -> tuple[str, ...]:
+        """What opens the status page."""
+        run = self.token if self.http.rpartition(":")[0] in LOOPBACK else None
+        return tuple(secret.get_secret_value() for secret in (self.http_token, run) if secret is not None)
 
     def watched(self) -> tuple[Target, ...]:
         """The targets."""

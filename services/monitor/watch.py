@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from services.chassis.ladder import Limits
 from services.monitor import score
@@ -12,6 +13,14 @@ from services.monitor.processes import Processes
 
 Listener = Callable[[Seen, Health], None]
 """Looks at every measurement, and takes no time."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measurement, and what it comes to."""
+
+    seen: Seen
+    health: Health
 
 
 class Watch:
@@ -35,7 +44,7 @@ class Watch:
         self._machine, self._queue = machine, queue
         self._interval, self._clock = interval, clock
         self._limits, self._processes, self._listeners = limits, Processes(limits), listeners
-        self._last: Health | None = None
+        self._last: Measured | None = None
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self) -> None:
@@ -44,17 +53,17 @@ class Watch:
             await self._younger_than(0.0)
             await asyncio.sleep(self._interval)
 
-    async def health(self) -> Health:
+    async def measured(self) -> Measured:
         """The last measurement; a new one where that is older than the interval. Callers at once share it."""
         return await self._younger_than(self._interval)
 
-    async def _younger_than(self, age: float) -> Health:
+    async def _younger_than(self, age: float) -> Measured:
         async with self._one_at_a_time:
-            if self._last is None or self._clock() - self._last.measure_time >= age:
+            if self._last is None or self._clock() - self._last.health.measure_time >= age:
                 self._last = await self._measure()
             return self._last
 
-    async def _measure(self) -> Health:
+    async def _measure(self) -> Measured:
         (parts, pages), memory, queue = await asyncio.gather(self._look(), self._machine.memory(), self._waiting())
         now = self._clock()
         processes = self._processes.see(parts, pages, now)
@@ -62,7 +71,7 @@ class Watch:
         health = score.judge(seen, now, self._limits)
         for listener in self._listeners:
             listener(seen, health)
-        return health
+        return Measured(seen, health)
 
     async def _look(self) -> tuple[tuple[Part, ...], Mapping[str, Figures | str]]:
         addresses = await self._names.look_up({target.host for target in self._targets})

@@ -49,6 +49,8 @@ class Listener:
     heard: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in PATHS})
     refuses: dict[str, web.Response] = field(default_factory=dict)
     refused: int = 0
+    shown: dict[str, str] = field(default_factory=dict)
+    """The proof that each was shown last."""
 
     async def take(self, request: web.Request) -> web.Response:
         name = next(name for name, path in PATHS.items() if path == request.path)
@@ -57,6 +59,7 @@ class Listener:
             refusal = self.refuses[name]
             return web.Response(status=refusal.status, text=refusal.text, headers=refusal.headers)
         self.heard[name].append(await request.json())
+        self.shown[name] = request.headers.get("Authorization", "")
         return web.json_response({"ok": True})
 
     def texts(self) -> list[str]:
@@ -93,7 +96,7 @@ def _environment(listener: Listener, targets: str) -> dict[str, str]:
         "MONITOR_ALERT_WEBHOOK": listener.url + PATHS["webhook"],
         "MONITOR_ALERT_TELEGRAM_CHAT": CHAT,
         "MONITOR_ALERT_TELEGRAM_URL": listener.url,
-        "MONITOR_ALERT_ALERTMANAGER": listener.url,
+        "MONITOR_ALERT_ALERTMANAGER": listener.url.replace("://", "://me:a-password@"),
         "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
     }
 
@@ -132,6 +135,7 @@ async def test_a_pipeline_that_is_down_is_told_of_everywhere_and_its_return_too(
         (message, *_) = await listener.hears("telegram", 1)
         assert message["chat_id"] == CHAT
         (posted, *_) = await listener.hears("alertmanager", 1)
+        assert listener.shown["alertmanager"] == "Basic bWU6YS1wYXNzd29yZA=="  # me:a-password
         labels = {"alertname": "part_down", "severity": "critical", "subject": "pipeline", "source": "valor"}
         assert labels in [alert["labels"] for alert in posted]
         assert all(alert["endsAt"] > alert["startsAt"] for alert in posted)

@@ -8,125 +8,25 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import ClassVar
 
-import grpc
 import psutil
 import pytest
-from prometheus_client import REGISTRY
 
-from services.chassis import metrics, server
-from services.chassis.client import Caller
-from services.chassis.errors import Internal
 from services.chassis.health import Health
-from services.chassis.settings import ProcessSettings
 from services.monitor.__main__ import serve
 from services.monitor.adapters import health as health_ports
 from services.monitor.adapters.machine import ThisMachine
-from services.monitor.model import Target
 from services.monitor.settings import Settings
+from tests.integration.monitor.house import NAMES, House, Pipeline, a_house, metric
 from tests.support.process import TOKEN, running
-from valor.monitor.v1 import monitor_pb2 as pb
-from valor.monitor.v1 import monitor_pb2_grpc as rpc
 from valor.pipeline.v1 import pipeline_pb2
-
-NAMES = ("telegram", "pipeline", "people")
-SERVICE = "valor.pipeline.v1.PipelineService"
-
-
-def health_name(service: str) -> str:
-    """What a service is called on its health port."""
-    return Target(service, "", 1).health_names[0]
-
-
-class Pipeline:
-    """The one call of the pipeline that the monitor makes."""
-
-    def __init__(self) -> None:
-        self.queue = pipeline_pb2.GetQueueResponse()
-        self.broken = False
-
-    async def get_queue(self, _request: object, _context: object) -> pipeline_pb2.GetQueueResponse:
-        if self.broken:
-            raise Internal("It broke.")
-        return self.queue
-
-    def service(self) -> server.Service:
-        handler = grpc.unary_unary_rpc_method_handler(
-            self.get_queue,
-            request_deserializer=pipeline_pb2.GetQueueRequest.FromString,
-            response_serializer=pipeline_pb2.GetQueueResponse.SerializeToString,
-        )
-        handlers = grpc.method_handlers_generic_handler(SERVICE, {"GetQueue": handler})
-        return server.Service(SERVICE, lambda it: it.add_generic_rpc_handlers((handlers,)))
-
-
-class House:
-    """Everything that is watched, in one process, and the monitor."""
-
-    page: ClassVar[str]
-    """Where this process shows its metrics."""
-
-    def __init__(self, monitor: Caller, health: Health, pipeline: Pipeline) -> None:
-        self._monitor, self._stub = monitor, rpc.MonitorServiceStub(monitor.channel)
-        self.health, self.pipeline = health, pipeline
-
-    async def seen(self) -> pb.GetHealthResponse:
-        return await self._monitor.call(self._stub.GetHealth, pb.GetHealthRequest(), timeout=10)
-
-    async def fresh(self) -> pb.GetHealthResponse:
-        """A measurement that began after now: not the one under way, so the third that shows."""
-        times: set[int] = set()
-        while len(times) < 3:
-            seen = await self.seen()
-            times.add(seen.measure_time.ToNanoseconds())
-        return seen
-
-    async def parts(self) -> dict[str, pb.Check]:
-        return {check.name: check for check in (await self.fresh()).checks}
-
-    async def cut(self, name: str, *, serving: bool = False) -> None:
-        await self.health.set(health_name(name), serving=serving)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def page() -> Iterator[None]:
-    """The metrics page of this process; it takes half a second to stop."""
-    with metrics.serve("127.0.0.1:0") as House.page:
-        yield
-
-
-@asynccontextmanager
-async def a_house(data: Path, *, interval: float = 0.001, with_queue: bool = True) -> AsyncIterator[House]:
-    health, pipeline = Health(), Pipeline()
-    settings = ProcessSettings(data=data, token=TOKEN)
-    async with (
-        health.serve("127.0.0.1:0") as probed,
-        server.serve(pipeline.service(), settings, health, grace=0) as address,
-    ):
-        for name in NAMES:
-            await health.set(health_name(name), serving=True)
-        watching = Settings(
-            data=data,
-            token=TOKEN,
-            targets=",".join(f"{name}={probed}/{House.page[10:]}" for name in NAMES),
-            pipeline=address if with_queue else "",
-            interval=interval,
-        )
-        async with running(serve, watching) as caller:
-            yield House(caller, health, pipeline)
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with a_house(tmp_path) as house:
         yield house
-
-
-def _metric(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, labels)
 
 
 async def test_a_house_that_is_well_says_so_part_by_part(house: House) -> None:
@@ -146,11 +46,11 @@ async def test_each_service_that_is_cut_is_named_and_comes_back(house: House, na
     nobody = "telegram lives, and nobody is at work."
     assert parts[name].detail == (nobody if name == "telegram" else f"{name} says that it takes no calls.")
     assert (await house.fresh()).score < well
-    assert _metric("monitor_target_up", target=name) == 0
+    assert metric("monitor_target_up", target=name) == 0
     await house.cut(name, serving=True)
     assert (await house.fresh()).score == well
-    assert _metric("monitor_target_up", target=name) == 1
-    assert _metric("monitor_health_score") == well
+    assert metric("monitor_target_up", target=name) == 1
+    assert metric("monitor_health_score") == well
 
 
 async def test_what_waits_and_what_is_dead_is_measured(house: House) -> None:
@@ -165,14 +65,14 @@ async def test_what_waits_and_what_is_dead_is_measured(house: House) -> None:
     )
     parts = await house.parts()
     assert (parts["waiting"].score, parts["dead letters"].score) == (50, 90)
-    assert _metric("monitor_waiting_turns") == 5
-    assert _metric("monitor_running_turns") == 2
-    assert _metric("monitor_undelivered_parts") == 3
-    assert _metric("monitor_oldest_waiting_seconds") == 31
-    assert _metric("monitor_dead_letters") == 1
-    assert _metric("monitor_claimable_turns") == 4
-    assert _metric("monitor_oldest_undelivered_seconds") == 7
-    assert _metric("monitor_check_score", check="waiting") == 50
+    assert metric("monitor_waiting_turns") == 5
+    assert metric("monitor_running_turns") == 2
+    assert metric("monitor_undelivered_parts") == 3
+    assert metric("monitor_oldest_waiting_seconds") == 31
+    assert metric("monitor_dead_letters") == 1
+    assert metric("monitor_claimable_turns") == 4
+    assert metric("monitor_oldest_undelivered_seconds") == 7
+    assert metric("monitor_check_score", check="waiting") == 50
 
 
 async def test_a_pipeline_that_gives_no_answer_is_no_empty_queue(house: House) -> None:
@@ -180,7 +80,7 @@ async def test_a_pipeline_that_gives_no_answer_is_no_empty_queue(house: House) -
     parts = await house.parts()
     assert (parts["waiting"].score, parts["dead letters"].score) == (0, 0)
     assert parts["waiting"].detail == "The pipeline does not say what waits."
-    assert math.isnan(_metric("monitor_oldest_waiting_seconds") or 0)
+    assert math.isnan(metric("monitor_oldest_waiting_seconds") or 0)
 
 
 async def test_without_a_pipeline_nobody_pretends_to_know_the_queue(tmp_path: Path) -> None:
@@ -198,7 +98,7 @@ async def test_within_the_interval_the_last_measurement_is_returned(tmp_path: Pa
 async def test_it_measures_without_being_asked(house: House) -> None:
     for up in (1, 0, 1):
         await house.cut("people", serving=bool(up))
-        while _metric("monitor_target_up", target="people") != up:
+        while metric("monitor_target_up", target="people") != up:
             await asyncio.sleep(0)
 
 
@@ -226,10 +126,10 @@ async def test_silence_absence_and_strangers_are_told_apart(
 async def test_a_process_is_measured_by_its_own_page(house: House) -> None:
     await house.fresh()
     labels = {"process": "telegram, pipeline, people", "address": house.page}
-    used = _metric("monitor_process_resident_bytes", **labels)
+    used = metric("monitor_process_resident_bytes", **labels)
     assert used == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
-    assert (_metric("monitor_process_cpu_cores", **labels) or 0) > 0
-    assert _metric("monitor_process_step", **labels) in {0, 1, 2, 3}
+    assert (metric("monitor_process_cpu_cores", **labels) or 0) > 0
+    assert metric("monitor_process_step", **labels) in {0, 1, 2, 3}
 
 
 async def test_a_container_is_measured_by_its_own_limit(tmp_path: Path) -> None:

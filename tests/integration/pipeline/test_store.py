@@ -15,7 +15,7 @@ from services.chassis.database import Database
 from services.chassis.errors import LostOwnership, ValorError
 from services.chassis.writer import Transaction
 from services.pipeline import migrations
-from services.pipeline.adapters.store import SqlStore, rows
+from services.pipeline.adapters.store import SqlStore, rows, turns
 from services.pipeline.budget import Amount, Limit, Need, Scope, Unit, Window
 from services.pipeline.gate import Pace
 from services.pipeline.model import (
@@ -233,6 +233,18 @@ async def test_what_waits_behind_a_turn_of_its_lane_ages_from_the_end_of_that_tu
     assert (await _later(store, 0.0))[1] == 2
     (again,) = await store.claim([second.message.lane], 1)
     assert again.turn_id == second.turn_id
+
+
+@pytest.mark.sqlite
+async def test_what_waits_is_found_without_a_look_at_what_has_begun(store: Store) -> None:
+    """However long a lane is."""
+    one_lane = f"SELECT t.id FROM turns t WHERE t.lane = 'x' AND {turns._CLAIMABLE}"  # noqa: S608
+    for query in (turns._FAIR.format(lanes=""), one_lane):
+        explained = f"EXPLAIN QUERY PLAN {query}"
+        steps = await store.database.read(lambda tx, it=explained: tx.all(it, now=0.0, limit=1))  # type: ignore[misc]
+        used = " ".join(step["detail"] for step in steps)
+        assert "turns_waiting" in used
+        assert "turns_begun" not in used
 
 
 async def test_who_is_too_fast_waits_and_who_comes_next_does_not(tmp_path: Path) -> None:

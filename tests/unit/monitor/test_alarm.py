@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -76,7 +77,7 @@ async def test_what_is_not_taken_is_tried_again_until_it_is() -> None:
     ear = Ear()
     ear.failures = [SendFailed("it answers 502"), RuntimeError("a bug"), SendFailed("it answers 429", 0.002)]
     async with sending(ear) as sender:
-        sender.add([FIRES], [], alone=True)
+        sender.add([FIRES], [], speaks=True)
         async with asyncio.timeout(10):
             while not sender.trouble:
                 await asyncio.sleep(0)
@@ -91,7 +92,7 @@ async def test_who_does_not_listen_costs_memory_up_to_a_bound() -> None:
     notices = [Notice(FIRES.trouble, float(number)) for number in range(MOST + 50)]
     async with sending(ear) as sender:
         for notice in notices:
-            sender.add([notice], [], alone=True)
+            sender.add([notice], [], speaks=True)
         assert sender.pending == MOST
         ear.open.set()
         await until_heard(ear, MOST)
@@ -101,10 +102,20 @@ async def test_who_does_not_listen_costs_memory_up_to_a_bound() -> None:
 async def test_another_monitor_tells_people_and_reminders_go_out_anyway() -> None:
     people, reminded = Ear(), Ear(repeat=60.0)
     async with sending(people) as once, sending(reminded) as again:
-        for seconds in (0, 5, 50, 10):
+        for seconds, heard in ((0, 1), (5, 2), (50, 2), (10, 3)):
             clock.now += seconds
             for sender in (once, again):
-                sender.add([FIRES] if seconds == 5 else [], [FIRES], alone=False)
-        await until_heard(reminded, 3)
+                sender.add([FIRES] if seconds == 5 else [], [FIRES], speaks=False)
+            await until_heard(reminded, heard)
     assert people.heard == []
     assert len(reminded.heard) == 3
+
+
+async def test_of_reminders_that_wait_the_last_one_counts() -> None:
+    reminded = Ear(repeat=60.0)
+    sender = Sender(reminded, clock=lambda: clock.now)
+    over = replace(FIRES, end_time=5_000.0)
+    for notices, firing in (([FIRES], [FIRES]), ([], [FIRES]), ([over], [])):
+        clock.now += 100
+        sender.add(notices, firing, speaks=True)
+    assert list(sender._pending) == [over]

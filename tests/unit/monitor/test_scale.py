@@ -1,6 +1,5 @@
 """How many replicas a service ought to have, case by case."""
 
-import asyncio
 import math
 from dataclasses import replace
 
@@ -180,15 +179,23 @@ def test_what_holds_a_service(seen: Seen, holds: list[str]) -> None:
     assert [found[name].blind or found[name].blocked for name in ("pipeline", "agent", "toolrunner")] == holds
 
 
-async def test_what_changes_is_remembered_with_its_reason_and_told() -> None:
+def test_what_changes_is_remembered_with_its_reason_and_told() -> None:
     scaling = Scaling(100)
-    waiting = asyncio.create_task(scaling.looked())
-    await asyncio.sleep(0)
+    looked = scaling.looked
     for time, queue in enumerate((Queue(), Queue(), BUSY, None)):
         scaling.look(_seen(queue=queue), Health(100, (), float(time)))
-    await waiting
+    assert looked.is_set()
+    assert not scaling.looked.is_set()
     changes = [
         (each.time, each.decision.desired, each.decision.held) for each in scaling.changes if each.service == "agent"
     ]
     assert changes == [(3.0, 3, "queue_unknown"), (2.0, 3, ""), (0.0, 1, "")]
-    assert scaling.decisions["agent"].reason == "Held: the pipeline does not say what waits."
+    decision = scaling.decision("agent")
+    assert decision is not None
+    assert decision.reason == "Held: the pipeline does not say what waits."
+    assert scaling.decision("people") is None
+    assert {(each.service, each.time) for each in scaling.current} == {
+        ("agent", 3.0),
+        ("pipeline", 3.0),
+        ("toolrunner", 0.0),
+    }

@@ -35,7 +35,7 @@ _CLAIMABLE = (
 
 _BETWEEN = (
     "COALESCE((SELECT COALESCE(p.answer_time, p.end_time) FROM turns p WHERE p.lane = t.lane AND p.id < t.id"
-    " ORDER BY p.id DESC LIMIT 1), 0)"
+    " AND p.state <> 'waiting' ORDER BY p.id DESC LIMIT 1), 0)"
 )
 """When the lane's turn before was through: until then this one could not begin, however long ago it was accepted."""
 
