@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := check
-.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench soak \
+.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench soak simulate \
 	images images-test cluster cluster-smoke cluster-down
 BIN := .venv/bin
 N ?= 1000
@@ -52,6 +52,9 @@ check: lint types layers protos-check test  ## Everything that has to pass
 
 chaos: .venv/ready-dev  ## Make everything fail while people write; N messages, SEED, STORE=postgres with two replicas each
 	@$(BESIDE_STORE) $(BIN)/python -m tests.chaos --messages $(N) --seed $(SEED) --store $(STORE) $(ARGS)
+
+simulate: .venv/ready-dev  ## Show how the autoscaler decides under bursts, outages and slow models
+	@$(BIN)/python -m tests.support.simulation
 
 bench: .venv/ready-dev  ## Measure speed and memory against the bars; STORE=postgres
 	@$(BESIDE_STORE) $(BIN)/python -m tests.bench $(ARGS)

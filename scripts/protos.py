@@ -1,4 +1,4 @@
-"""Generates `protos/gen` from the contracts: messages, stubs and their types."""
+"""Generates `protos/gen` from the contracts: messages, stubs and their types. KEDA's contract is taken as it is."""
 
 import os
 import shutil
@@ -10,17 +10,19 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).parents[1]
 PROTOS = ROOT / "protos"
+PACKAGES = ("externalscaler", "valor")
 
 
 def generate(target: Path) -> None:
     """Write the generated code of every contract below `target`."""
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where the plugins are
-    files = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.glob("valor/**/*.proto"))
+    files = sorted(str(path.relative_to(PROTOS)) for name in PACKAGES for path in (PROTOS / name).rglob("*.proto"))
     kinds = ("python_out", "mypy_out", "grpc_python_out", "mypy_grpc_out=async_only")
     outputs = [f"--{kind}{':' if '=' in kind else '='}{target}" for kind in kinds]
     if protoc.main(["protoc", f"-I{PROTOS}", f"-I{protoc_include()}", *outputs, *files]) != 0:
         sys.exit(1)
-    (target / "valor" / "py.typed").touch()
+    for name in PACKAGES:
+        (target / name / "py.typed").touch()
 
 
 def protoc_include() -> Path:
@@ -36,7 +38,7 @@ def differences(fresh: Path) -> list[str]:
             for path in root.rglob("*")
             if path.is_file() and "__pycache__" not in path.parts
         }
-        for root in (fresh / "valor", PROTOS / "gen" / "valor")
+        for root in (fresh, PROTOS / "gen")
     ]
     return sorted(str(path) for path in trees[0] | trees[1] if trees[0].get(path) != trees[1].get(path))
 
@@ -46,8 +48,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as fresh:
         generate(Path(fresh))
         if "--check" not in sys.argv:
-            shutil.rmtree(PROTOS / "gen" / "valor", ignore_errors=True)
-            shutil.copytree(Path(fresh) / "valor", PROTOS / "gen" / "valor")
+            shutil.rmtree(PROTOS / "gen", ignore_errors=True)
+            shutil.copytree(fresh, PROTOS / "gen")
         elif stale := differences(Path(fresh)):
             sys.exit(f"Run `make protos`; not what the contracts say: {', '.join(stale)}")
 

@@ -220,6 +220,8 @@ class Output:
     last: Usage = Usage()
     steer_ids: tuple[str, ...] = ()
     """What was put before the last model call. What is named neither here nor in a step came too late."""
+    model_seconds: float = 0.0
+    """In which this attempt waited for the model; the rest of its time is ours."""
 
 
 Event = Delta | Step | ToolStarted | ToolFinished | HostCall | Output

@@ -9,6 +9,7 @@ from services.agent import host_tools, metrics
 from services.agent.limits import Budget
 from services.agent.model import About, Answer, Call, Output, Result, Step, Turn, Usage
 from services.agent.ports import Host, Model, Talk, Toolbox, Tools
+from services.chassis import tracing
 from services.chassis.errors import ValorError, WrongState
 
 
@@ -17,6 +18,7 @@ class RunTurn:
 
     def __init__(self, model: Model, tools: Tools) -> None:
         self._model, self._tools = model, tools
+        metrics.announce(self.about.name)
 
     @property
     def about(self) -> About:
@@ -42,6 +44,7 @@ class _Run:
         self._turn, self._host, self._talk, self._tools, self._model = turn, host, talk, tools, model
         self._offered = (*host_tools.TOOLS.values(), *toolbox.tools)
         self._names = {tool.name for tool in self._offered}
+        metrics.offer(self._names)
         self._acting = {tool.name for tool in self._offered if tool.side_effects}
         self._steer_ids: tuple[str, ...] = ()
         if not toolbox.complete:  # what the model remembers of them may well exist
@@ -49,6 +52,7 @@ class _Run:
         self._budget = Budget(turn.limits)
         self._reported = sum((answer.usage for answer in talk.answers), Usage())
         self._last = Usage()
+        self._model_seconds = 0.0
         self._began: float | None = time.perf_counter()
 
     async def to_the_end(self) -> Output:
@@ -61,7 +65,8 @@ class _Run:
             await self._host.store(self._step(answer))
             self._budget.admit(len(self._talk.answers), answer.calls, self._names)
             await self._act(answer.calls)
-        return Output(answer.text, self._reported + self._last, answer.model, self._last, self._steer_ids)
+        usage = self._reported + self._last
+        return Output(answer.text, usage, answer.model, self._last, self._steer_ids, self._model_seconds)
 
     def _step(self, answer: Answer) -> Step:
         usage, self._last = self._last, Usage()
@@ -76,7 +81,10 @@ class _Run:
             for steer in self._host.steers():
                 self._talk.hear(steer)
                 self._steer_ids += (steer.steer_id,)
-            answer = await self._talk.ask(self._offered, self._say)
+            began = time.perf_counter()
+            with tracing.span("model step", step=len(self._talk.answers) + 1), metrics.model_call(self._model):
+                answer = await self._talk.ask(self._offered, self._say)
+            self._model_seconds += time.perf_counter() - began
             self._last += answer.usage
             metrics.count(self._model, answer.usage)
             if not answer.empty:
@@ -99,7 +107,8 @@ class _Run:
 
     async def _call(self, step: int, call: Call) -> Result:
         self._host.started(step, call)
-        result = await self._result(step, call)
+        with tracing.span("tool", tool=call.name, step=step, index=call.index):
+            result = await self._result(step, call)
         self._host.finished(step, call, result)
         name = call.name if call.name in self._names else "unknown"
         metrics.TOOL_CALLS.labels(name, "failed" if result.failed else "ok").inc()
@@ -130,6 +139,7 @@ def _measured() -> Iterator[None]:
             raise
         except ValorError as error:
             outcome = error.reason.lower()
+            metrics.LIMIT.note(error)
             raise
         finally:
             metrics.TURNS.labels(outcome).inc()

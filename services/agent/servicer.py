@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 
 from services.agent.exchange import Exchange
 from services.agent.model import (
@@ -173,4 +174,11 @@ def _output(output: Output) -> pb.Output:
         model=output.model,
         steer_ids=output.steer_ids,
         last_usage=_usage(output.last),
+        model_time=_duration(output.model_seconds),
     )
+
+
+def _duration(seconds: float) -> Duration:
+    span = Duration()
+    span.FromNanoseconds(int(seconds * 1e9))
+    return span

@@ -15,6 +15,8 @@ import uvloop
 from services.chassis import logs, metrics, settings, tracing
 from services.chassis.errors import SettingsError
 from services.chassis.health import Health
+from services.chassis.ladder import Limits
+from services.chassis.resources import Guard
 
 S = TypeVar("S", bound=settings.ProcessSettings)
 Serve = Callable[[S, Health], AbstractAsyncContextManager[str]]
@@ -62,9 +64,10 @@ def _migrate(name: str, loaded: settings.ProcessSettings, migrations: ModuleType
 
 
 async def _run(name: str, loaded: S, serve: Serve[S]) -> None:
+    metrics.announce(name)
     stop = stop_signal(with_parent=loaded.stop_with_parent)
     watch = asyncio.create_task(_stop_when_replaced(loaded, stop))
-    async with process(name, loaded) as health, serve(loaded, health) as address:
+    async with process(name, loaded, stop) as health, serve(loaded, health) as address:
         log.info("serving", service=name, address=address)
         await stop.wait()
         log.info("stopping", service=name)
@@ -80,14 +83,34 @@ async def _stop_when_replaced(loaded: settings.ProcessSettings, stop: asyncio.Ev
 
 
 @asynccontextmanager
-async def process(name: str, loaded: settings.ProcessSettings) -> AsyncIterator[Health]:
-    """What every process has once, however many services it runs: traces, a metrics port, a health port."""
+async def process(name: str, loaded: settings.ProcessSettings, stop: asyncio.Event) -> AsyncIterator[Health]:
+    """What every process has once, however many services it runs: traces, a metrics port, a health port, a guard.
+
+    Whoever runs the process ends it when `stop` is set; where it has limits, its guard sets it too.
+    """
     tracing.setup(name)
     tune_memory()
     health = Health()
-    with metrics.serve(loaded.metrics):
-        async with health.serve(loaded.health):
-            yield health
+    watch = asyncio.create_task(metrics.watch_the_loop())
+    try:
+        with metrics.serve(loaded.metrics):
+            async with health.serve(loaded.health), _guarded(loaded.ladder(), health, stop):
+                yield health
+    finally:
+        watch.cancel()
+
+
+@asynccontextmanager
+async def _guarded(limits: Limits | None, health: Health, stop: asyncio.Event) -> AsyncIterator[None]:
+    if limits is None:
+        yield
+        return
+    guard = asyncio.create_task(Guard(limits, health, stop).watch())
+    try:
+        yield
+    finally:
+        guard.cancel()
+        await asyncio.wait([guard])
 
 
 def stop_signal(*, with_parent: bool = False) -> asyncio.Event:

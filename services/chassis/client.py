@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from services.chassis import context, status, tracing
+from services.chassis import context, metrics, status, tracing
 from services.chassis.credential import Credential
 from services.chassis.server import MAX_MESSAGE
 
@@ -68,8 +68,16 @@ class Caller:
         Raises:
             ValorError: What the callee raised, as the same class.
         """
-        with translated():
-            return await method(request, timeout=context.budget(timeout), metadata=self.metadata())
+        code = grpc.StatusCode.CANCELLED
+        try:
+            response = await method(request, timeout=context.budget(timeout), metadata=self.metadata())
+            code = grpc.StatusCode.OK
+        except grpc.aio.AioRpcError as error:
+            code = error.code()
+            raise status.from_rpc(error) from error
+        finally:
+            metrics.called(method._method, code.name)  # type: ignore[attr-defined]  # noqa: SLF001 (its name is nowhere else)
+        return response
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class Store(Protocol):
 
     @property
     def name(self) -> str:
-        """What the threads are named by."""
+        """What the threads and the metrics are named by: the service."""
 
     def own(self) -> AbstractContextManager[None]:
         """Hold the tables, where only one may. Raises SettingsError."""
@@ -63,9 +63,9 @@ class Database:
         self.shared = store.shared
         """Other processes may work with the tables at the same time."""
         tell = _nobody if store.shared else self._tell
-        self._writer = Worker([store.link(read_only=False)], f"{store.name}-write", tell=tell)
+        self._writer = Worker([store.link(read_only=False)], store.name, "write", tell=tell)
         links = [store.link(read_only=True) for _ in range(store.readers)]
-        self._reader = Worker(links, f"{store.name}-read")
+        self._reader = Worker(links, store.name, "read")
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._catching_up: list[Callable[[], None]] = []
 

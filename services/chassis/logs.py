@@ -1,4 +1,4 @@
-"""JSON logs: one event name and fields a line, the ids of chat and turn from the context, secrets masked.
+"""JSON logs: one event name and fields a line, the ids of chat, turn and trace from the context, secrets masked.
 
 Message texts are never logged; that is the caller's promise, the secrets are ours.
 """
@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, TextIO, cast
 
 import structlog
+
+from services.chassis import tracing
 
 _secrets: set[str] = set()
 
@@ -41,6 +43,7 @@ def setup(level: str = "info", stream: TextIO = sys.stderr) -> None:
     lossy = cast("TextIO", _Lossy(stream))
     chain: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -73,6 +76,12 @@ def get() -> Any:
 def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What `sys.excepthook` should be: an error that ends the process is a masked line like any other."""
     get().critical("crashed", exc_info=(kind, error, trace))
+
+
+def _trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if trace_id := tracing.trace_id():
+        event["trace_id"] = trace_id
+    return event
 
 
 def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -16,6 +16,7 @@ from services.chassis import logs
 from services.chassis.backoff import pause
 from services.chassis.errors import SettingsError
 from services.chassis.link import Tell
+from services.chassis.metrics import DATABASE_UP, service_of
 from services.chassis.postgres_link import BACK_OFF, Connection, patiently, short
 
 log = logs.get()
@@ -86,6 +87,7 @@ class Schema:
                 async with connection:
                     await connection.execute(f'LISTEN "{self.name}"')
                     failures = 0
+                    DATABASE_UP.labels(service_of(self.name)).set(1)
                     if listening.is_set():
                         missed()
                     listening.set()
@@ -93,6 +95,7 @@ class Schema:
                         topic, _, payload = note.payload.partition(" ")
                         asyncio.get_running_loop().call_soon(hear, topic, payload)
             except psycopg.Error as error:
+                DATABASE_UP.labels(service_of(self.name)).set(0)
                 log.warning("listening_ended", schema=self.name, cause=short(error))
                 await asyncio.sleep(pause(BACK_OFF, failures))
                 failures += 1

@@ -12,6 +12,7 @@ from services.chassis import postgres_types
 from services.chassis.backoff import pause
 from services.chassis.errors import Unavailable
 from services.chassis.link import Again, Note, refusal
+from services.chassis.metrics import DATABASE_RECONNECTS, service_of
 from services.chassis.statements import for_psycopg
 
 Connect = Callable[[], psycopg.Connection[Any]]
@@ -60,7 +61,8 @@ class Connection:
         """Open a transaction with its first savepoint, and read the server's clock; one round trip."""
         self._committing = False
         if self._connection is None or self._connection.closed:
-            self._connection = self._connect()
+            again, self._connection = self._connection is not None, self._connect()
+            DATABASE_RECONNECTS.labels(service_of(self._channel)).inc(again)
         level = "ISOLATION LEVEL REPEATABLE READ READ ONLY" if self._read_only else "ISOLATION LEVEL READ COMMITTED"
         start = f"BEGIN {level}; SET LOCAL lock_timeout = {WAITS[attempt]}; SAVEPOINT job"
         cursor = self._connection.execute(f"{start}; {NOW}")

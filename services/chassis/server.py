@@ -1,6 +1,6 @@
 """A gRPC server with limits, an interceptor around every call, reflection, and a drain."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -46,29 +46,36 @@ class Service:
 
 @asynccontextmanager
 async def serve(
-    service: Service, settings: ProcessSettings, health: Health, *, grace: float = 5.0
+    service: Service, settings: ProcessSettings, health: Health, *, grace: float = 5.0, also: Sequence[Service] = ()
 ) -> AsyncIterator[str]:
     """Serve until the block ends; yields the address. NOT_SERVING comes before the drain of `grace` seconds.
+
+    `also` are contracts of somebody else that are served beside ours; no two of all methods may have one name.
 
     Raises:
         SettingsError: The address cannot be listened on.
     """
     credential = settings.credential()
+    services = (service, *also)
+    callers = {method: names for each in services for method, names in each.callers.items()}
     server = grpc.aio.server(
-        interceptors=[Interceptor(credential, {**service.callers, **REFLECTION})],
+        interceptors=[Interceptor(credential, {**callers, **REFLECTION})],
         options=(*OPTIONS, *credential.server_options()),
         maximum_concurrent_rpcs=CONCURRENCY,
     )
-    service.register(server)
-    reflection.enable_server_reflection([service.name, reflection.SERVICE_NAME], server)
+    for each in services:
+        each.register(server)
+    reflection.enable_server_reflection([*(each.name for each in services), reflection.SERVICE_NAME], server)
     try:
         port = credential.add_port(server, settings.listen)
     except RuntimeError:
         raise SettingsError(f"Cannot listen on {settings.listen}: the address is taken or not ours.") from None
     await server.start()
-    await health.set(service.name, serving=True)
+    for each in services:
+        await health.set(each.name, serving=True)
     try:
         yield f"{settings.listen.rpartition(':')[0]}:{port}"
     finally:
-        await health.set(service.name, serving=False)
+        for each in services:
+            await health.set(each.name, serving=False)
         await server.stop(grace)

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.chassis import logs
 from services.chassis.credential import Certificate, Credential, Token
 from services.chassis.errors import SettingsError
+from services.chassis.ladder import MB, Limits
 
 S = TypeVar("S", bound="ProcessSettings")
 
@@ -65,6 +66,12 @@ class ProcessSettings(BaseSettings):
     stop_with_parent: bool = Field(default=False, validation_alias=shared("VALOR_STOP_WITH_PARENT"))
     """Stop at the end of standard input, so that no process outlives the one that started it."""
 
+    own_memory_limit: int | None = Field(None, gt=0, validation_alias=shared("VALOR_MEMORY_LIMIT"))
+    """MB of this process from which it cleans up, and on the way to the emergency takes no new work; unset: never."""
+
+    own_memory_emergency: int | None = Field(None, gt=0, validation_alias=shared("VALOR_MEMORY_EMERGENCY"))
+    """MB of this process from which it drains and ends, to be started anew."""
+
     @field_validator("database_url")
     @classmethod
     def _url(cls, value: SecretStr) -> SecretStr:
@@ -77,6 +84,20 @@ class ProcessSettings(BaseSettings):
         if self.token is None and self.tls is None:
             raise ValueError("VALOR_TOKEN is not set")
         return self
+
+    @model_validator(mode="after")
+    def _climbable(self) -> Self:
+        if (self.own_memory_limit is None) is not (self.own_memory_emergency is None):
+            raise ValueError("VALOR_MEMORY_LIMIT and VALOR_MEMORY_EMERGENCY belong together, and one is not set")
+        if self.own_memory_limit and self.own_memory_emergency and self.own_memory_emergency <= self.own_memory_limit:
+            raise ValueError("VALOR_MEMORY_EMERGENCY is not above VALOR_MEMORY_LIMIT")
+        return self
+
+    def ladder(self) -> Limits | None:
+        """The limits that this process keeps itself; None: it does not."""
+        if self.own_memory_limit is None or self.own_memory_emergency is None:
+            return None
+        return Limits(self.own_memory_limit * MB, self.own_memory_emergency * MB)
 
     def credential(self) -> Credential:
         """How this process proves who it is. Raises SettingsError."""

@@ -6,6 +6,7 @@ alone.
 """
 
 import asyncio
+import contextvars
 import queue
 import random
 import sys
@@ -16,6 +17,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from services.chassis.errors import Unavailable
 from services.chassis.link import Again, Link, Note, Row, Tell, refusal
+from services.chassis.metrics import Measures
 
 __all__ = ["Row", "Transaction", "Worker"]
 
@@ -94,19 +96,29 @@ class _Done(NamedTuple):
 class Worker:
     """Runs functions in a thread a connection, one after another; the event loop never waits for the store."""
 
-    def __init__(self, links: Sequence[Link], name: str, *, tell: Tell = lambda _topic, _payload: None) -> None:
+    def __init__(
+        self,
+        links: Sequence[Link],
+        name: str,
+        kind: Literal["write", "read"],
+        *,
+        tell: Tell = lambda _topic, _payload: None,
+    ) -> None:
         # The loop and these threads hand the interpreter to each other many times per message.
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.001))
         self._loop = asyncio.get_running_loop()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._tell = tell
-        self._threads = [threading.Thread(target=_Hand(self, link).work, name=name) for link in links]
+        self._measures = Measures(name, kind, self._jobs.qsize)
+        hands = [_Hand(self, link, self._measures) for link in links]
+        self._threads = [threading.Thread(target=hand.work, name=f"{name}-{kind}") for hand in hands]
         for thread in self._threads:
             thread.start()
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` and wait until it is committed; its result. What it notified is told even if nobody waits."""
-        job = _Job(work, self._loop.create_future())
+        here = contextvars.copy_context()  # rows carry the trace of whoever wrote them
+        job = _Job(lambda transaction: here.run(work, transaction), self._loop.create_future())
         self._jobs.put(job)
         return cast("T", await job.future)
 
@@ -147,15 +159,17 @@ class Worker:
 class _Hand:
     """One thread with its connection."""
 
-    def __init__(self, worker: Worker, link: Link) -> None:
-        self._worker, self._link = worker, link
+    def __init__(self, worker: Worker, link: Link, measures: Measures) -> None:
+        self._worker, self._link, self._measures = worker, link, measures
 
     def work(self) -> None:
         while (group := self._worker.next_group(self._link.group)) is not None:
-            outcomes = [
-                self._alone(job, outcome) if isinstance(outcome, Again) else outcome
-                for job, outcome in zip(group, self._commit(group), strict=True)
-            ]
+            with self._measures.group(len(group)):
+                outcomes = [
+                    self._alone(job, outcome) if isinstance(outcome, Again) else outcome
+                    for job, outcome in zip(group, self._commit(group), strict=True)
+                ]
+            self._measures.ended(outcomes)
             self._worker.done(group, outcomes)
         self._link.close()
 
@@ -183,6 +197,7 @@ class _Hand:
         return outcome
 
     def _alone(self, job: _Job, outcome: Again) -> Any:
+        self._measures.again()
         for attempt, pause in enumerate(PAUSES, start=1):
             (found,) = self._commit([job], attempt)
             if not isinstance(found, Again):

@@ -11,6 +11,7 @@ import uvloop
 from services.chassis.app import innermost
 from services.chassis.errors import SettingsError, ValorError
 from services.cli import ask, dead
+from services.cli import status as statuses
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Valor, an AI teammate that lives in Telegram.",
 )
+
+Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 
 def main() -> None:
@@ -53,9 +56,9 @@ def send(text: Annotated[str, typer.Argument(help="What to say.")]) -> None:
 
 
 @app.command()
-def status() -> None:
-    """How the house is: health, what waits, where everything listens."""
-    _do(ask.status)
+def status(*, json: Json = False) -> None:
+    """How the house is: health, what waits, what it uses, alerts, where everything listens."""
+    _do(lambda: statuses.status(json=json))
 
 
 @app.command()
@@ -67,7 +70,6 @@ def pair(code: Annotated[str, typer.Argument(help="The code that a stranger was 
 letters = typer.Typer(no_args_is_help=True, help="Dead letters: what could not be answered, sent, or read.")
 app.add_typer(letters, name="dead")
 
-Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 Number = Annotated[str, typer.Argument(help="The letter's number, as `valor dead list` shows it.")]
 Numbers = Annotated[list[str], typer.Argument(help="Numbers of letters.")]
 

@@ -9,10 +9,13 @@ PROMPT = "Try: what is 17 * 23? Ctrl-D ends it."
 COMMAND = "Talk to it with `valor chat`."
 REAL = "Write to your bot in Telegram. A stranger's first message is answered with a pairing code."
 
+OPENS = "the password is the token in run.json"
+
 
 def greeting(run: Run, folder: Path, logs: str, *, chat: bool) -> str:
     """Where everything is, and what to do next: at the prompt of a `chat`, or elsewhere."""
-    rows = [("data", str(folder)), ("logs", logs), *run.addresses.items()]
+    rows = [("data", str(folder)), ("logs", logs), ("status page", f"http://{run.page}/  ({OPENS})")]
+    rows += run.addresses.items()
     if run.sandbox is not None:
         rows.append(("sandbox", f"{run.sandbox.listen}, control port {run.sandbox.control}"))
     for name, health in run.health.items():

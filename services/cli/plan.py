@@ -19,7 +19,8 @@ CALLED = ("people", "toolrunner", "agent", "pipeline", "monitor")
 
 HOST = "127.0.0.1"
 FIRST_PORTS = range(7200, 32_000, 1000)
-"""Calls from 7200 on, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a taken port is replaced.
+"""Calls from 7200 on, the status page at 7290, health from 7300, metrics from 7400, the sandbox Telegram at 7500; a
+taken port is replaced.
 A second house on the machine begins at 8200, and so on; those that programs get for their own calls lie above."""
 
 TELEGRAM = ("API_ID", "API_HASH", "BOT_TOKEN", "SERVER", "SERVER_KEY")
@@ -95,6 +96,7 @@ def make(environ: Mapping[str, str], *, processes: bool, first: int) -> Plan:
         health={name: ports.take(first + 100 + number) for number, name in enumerate(members)},
         metrics={name: ports.take(first + 200 + number) for number, name in enumerate(members)},
         sandbox=sandbox,
+        page=environ.get("MONITOR_HTTP") or ports.take(first + 90),
     )
     return Plan(folder, run, _environment(folder, run))
 
@@ -105,7 +107,8 @@ def _environment(folder: Path, run: Run) -> dict[str, str]:
         "VALOR_TOKEN": run.token,
         "VALOR_TLS": "",
         "VALOR_SCOPE_KEY": secrets.token_urlsafe(32),
-        "MONITOR_TARGETS": ",".join(f"{name}={run.health.get(name, run.health.get('valor'))}" for name in SERVICES),
+        "MONITOR_TARGETS": ",".join(_target(run, name) for name in SERVICES),
+        "MONITOR_HTTP": run.page,
     }
     for name, address in run.addresses.items():
         shared[f"{name.upper()}_LISTEN"] = shared[f"{name.upper()}_ADDRESS"] = address
@@ -116,6 +119,11 @@ def _environment(folder: Path, run: Run) -> dict[str, str]:
             "TELEGRAM_SERVER_KEY": str(folder / "testdc" / "server_key.pem"),
         }
     return shared
+
+
+def _target(run: Run, name: str) -> str:
+    process = name if name in run.health else "valor"
+    return f"{name}={run.health[process]}/{run.metrics[process].rpartition(':')[2]}"
 
 
 def _sandbox(folder: Path, ports: "_Ports", first: int) -> SandboxRun:

@@ -42,6 +42,8 @@ class Run:
     sandbox: SandboxRun | None
     tls: str = ""
     """The folder of the commands' certificate, where the house is in a cluster."""
+    page: str = ""
+    """Where monitor shows its status page."""
 
     @property
     def credential(self) -> Credential:

@@ -42,7 +42,7 @@ async def up(*, processes: bool, chat: bool) -> None:
         if processes:
             where = f"{folder / 'logs'}"
         stop = app.stop_signal()
-        async with (separate_processes if processes else one_process)(plan):
+        async with separate_processes(plan) if processes else one_process(plan, stop):
             plan.run.save(folder)
             await ready(plan.run, stop, lambda who: _say(words, f"Waiting for {' and '.join(who)}; logs: {where}\n"))
             _say(words, greeting(plan.run, folder, where, chat=chat) + await assumed(plan.run))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from services.chassis.errors import InvalidArgument, NotFound
+from services.people import metrics
 from services.people.model import CODE_SECONDS, Identity, Person, Roster, code_hash, pairing_code
 from services.people.ports import Store
 
@@ -18,7 +19,9 @@ class Access:
     async def resolve(self, identity: Identity) -> Person:
         """The person behind an identity; one is made for an identity never seen before."""
         person = await self._store.person(_checked(identity))
-        return dataclasses.replace(person, role=self._roster.role(identity, person.role))
+        role = self._roster.role(identity, person.role)
+        metrics.RESOLVED.labels(role).inc()
+        return dataclasses.replace(person, role=role)
 
     async def create_pairing(self, identity: Identity, request_id: str) -> tuple[str, float]:
         """A code for a stranger, and when it expires; an empty code where one was given before and still counts."""
@@ -27,6 +30,7 @@ class Access:
         code = pairing_code(await self._store.secret(), request_id)
         expires = self._clock() + CODE_SECONDS
         fresh = await self._store.open_pairing(_checked(identity), request_id, code_hash(code), expires)
+        metrics.PAIRINGS.labels("given" if fresh else "asked_again").inc()
         return (code if fresh else ""), expires
 
     async def approve_pairing(self, code: str) -> tuple[Identity, Person]:
@@ -36,6 +40,7 @@ class Access:
             NotFound: No such code is valid.
         """
         approved = await self._store.approve(code_hash(code), self._clock())
+        metrics.PAIRINGS.labels("refused" if approved is None else "approved").inc()
         if approved is None:
             raise NotFound("This code is not valid: mistyped, used or expired.", reason="PAIRING_NOT_FOUND")
         return approved

@@ -43,7 +43,7 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
         Database.open(settings.tables(), migrations) as database,
         client.connect(settings.agent_address, credential, retries=False) as agent,
         client.connect(settings.people_address, credential) as people,
-        _house(settings, database, agent, people) as (offer, leave),
+        _house(settings, database, agent, people, admitted=lambda: not health.shedding) as (offer, leave),
         server.serve(offer, settings, health) as address,
     ):
         yield address
@@ -53,7 +53,7 @@ async def serve(settings: Settings, health: Health) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _house(
-    settings: Settings, database: Database, to_agent: Caller, to_people: Caller
+    settings: Settings, database: Database, to_agent: Caller, to_people: Caller, *, admitted: Callable[[], bool]
 ) -> AsyncIterator[tuple[Service, Callable[[], Awaitable[None]]]]:
     burst = max(1, int(settings.rate_per_minute))
     room = Room(settings.waiting_person, settings.waiting_total)
@@ -72,7 +72,7 @@ async def _house(
         renderer=renderer,
         groups=settings.listed(),
     )
-    dispatcher = Dispatcher(store, responder.run, settings.capacity)
+    dispatcher = Dispatcher(store, responder.run, settings.capacity, admitted)
     keeper = Keeper(store)
     database.listen("lanes", dispatcher.look_at)
     database.listen("lanes", orchestrator.look_at)
@@ -81,7 +81,7 @@ async def _house(
     database.listen("parts", keeper.look_at)
     database.listen("promises", keeper.wake)
     await store.reclaim()
-    work = [stage.play(), dispatcher.poll(), dispatcher.claim(), keeper.run()]
+    work = [stage.play(), dispatcher.poll(), dispatcher.claim(), keeper.run(), spending.measure()]
     if database.shared:
         followers.elsewhere = Relay(database, followers.show_here).send
         database.catch_up(followers.look_at_all)

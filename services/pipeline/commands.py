@@ -3,15 +3,18 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.pipeline.budget import Limit, Scope
 from services.pipeline.budget_words import usage_words
-from services.pipeline.model import ChatType, Message, Queue, Role
+from services.pipeline.model import ChatType, Message, Queue, Role, Work
 from services.pipeline.ports import Store
 
 STOP = "stop"
 """Acts when it arrives, outside the queue."""
 
+TRACE = "trace"
+"""Is about other questions, never about itself."""
 
 PAIRING = (
     "Hello! I am Valor, and I do not know you yet. Please give this code to whoever runs me, "
@@ -33,6 +36,7 @@ COMMANDS = (
     CommandSpec("help", "what I can do"),
     CommandSpec("status", "how I am, and what waits"),
     CommandSpec("usage", "what was used and what remains, today and this month"),
+    CommandSpec(TRACE, "what to tell whoever runs me when an answer went wrong: the number of its trace"),
     CommandSpec("stop", "stop what I am doing here, and forget what waits"),
     CommandSpec("steer", "`on`: what you write while I work joins it; `off`: it waits"),
     CommandSpec("remind", "say something later: /remind in 10 minutes stretch your legs"),
@@ -53,6 +57,7 @@ class Commands:
             "help": self._help,
             "status": self._status,
             "usage": self._usage,
+            TRACE: self._trace,
             STOP: self._stop,
             "steer": self._steer,
         }
@@ -80,6 +85,10 @@ class Commands:
         shown = used if role is Role.OWNER else [one for one in used if one[0] is not Scope.TOTAL]
         return usage_words(shown, await self._limits(), time.time())
 
+    async def _trace(self, message: Message, _role: Role) -> str:
+        work = await self._store.work_on(message)
+        return traced(work) if work else "There is no question here that I know of."
+
     async def _stop(self, _message: Message, _role: Role) -> str:
         return stopped(0)  # it had to wait for its turn: what it could have stopped has ended
 
@@ -101,6 +110,15 @@ def status(queue: Queue) -> str:
     if queue.waiting:
         busy += f"; {queue.waiting} wait, the oldest for {queue.oldest_waiting:.0f} s"
     return f"{busy}."
+
+
+def traced(work: Work) -> str:
+    """What /trace answers."""
+    accepted = datetime.fromtimestamp(work.accept_time, UTC)
+    told = f"Turn {work.turn_id}, asked on {accepted:%Y-%m-%d} at {accepted:%H:%M:%S} UTC"
+    if not work.trace_id:
+        return f"{told}: no trace was kept."
+    return f"{told}. Trace `{work.trace_id}`\n\nWhoever runs me finds everything that was done for it by that number."
 
 
 def stopped(count: int) -> str:

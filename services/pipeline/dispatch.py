@@ -1,11 +1,13 @@
 """Gives turns to runners: claims what may begin, runs it, stops it when it is revoked, hands it over at the end."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from services.chassis import context, logs, tracing
 from services.chassis.errors import LostOwnership, Unavailable
-from services.pipeline.metrics import DEAD, DROPPED, ENDED, OLDEST_WAITING, RUNNING, UNDELIVERED, WAITING
+from services.pipeline import metrics
+from services.pipeline.metrics import ENDED
 from services.pipeline.model import Turn
 from services.pipeline.ports import Turns
 
@@ -22,14 +24,21 @@ HAND_OVER = 1.0
 
 
 class Dispatcher:
-    """Runs turns, `capacity` of them at once at most."""
+    """Runs turns, `capacity` of them at once at most; begins none while it is not `admitted`."""
 
-    def __init__(self, turns: Turns, run: Callable[[Turn], Awaitable[None]], capacity: int) -> None:
-        self._turns, self._run, self._capacity = turns, run, capacity
+    def __init__(
+        self,
+        turns: Turns,
+        run: Callable[[Turn], Awaitable[None]],
+        capacity: int,
+        admitted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._turns, self._run, self._capacity, self._admitted = turns, run, capacity, admitted
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._lanes: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._claiming = asyncio.Lock()
+        metrics.CAPACITY.set(capacity)
         self._void: set[str] = set()
         self._stopping = False
 
@@ -57,7 +66,7 @@ class Dispatcher:
     async def _claim_named(self) -> bool:
         """Claim in lanes in which something happened; False where there are none, or there is no room."""
         async with self._claiming:
-            room = self._capacity - len(self._tasks)
+            room = self._room()
             lanes = list(self._lanes)[: max(room, CHOICE)] if room > 0 else []
             for lane in lanes:
                 del self._lanes[lane]
@@ -67,6 +76,9 @@ class Dispatcher:
                 self._lanes = {**dict.fromkeys(left), **self._lanes}
             return bool(lanes)
 
+    def _room(self) -> int:
+        return self._capacity - len(self._tasks) if self._admitted() else 0
+
     async def beat(self, every: float) -> None:
         """Hold the leases of all runs, and take over what lost its own, until cancelled: for one replica of several."""
         while True:
@@ -74,11 +86,12 @@ class Dispatcher:
             running = set(self._tasks)
             try:
                 lost = running - await self._turns.keep()
-                await self._turns.reclaim()
+                metrics.TAKEN_OVER.inc(await self._turns.reclaim())
             except Unavailable as error:
                 log.error("beat_failed", cause=error.message)
                 continue
             for run in lost & self._tasks.keys():
+                metrics.LEASES_LOST.inc()
                 log.warning("lease_lost", run=run)
                 self.revoke(run)
 
@@ -86,7 +99,7 @@ class Dispatcher:
         """Look at all lanes every now and then, and measure, until cancelled."""
         while True:
             async with self._claiming:
-                room = self._capacity - len(self._tasks)
+                room = self._room()
                 if room > 0:
                     await self._begin(None, room)
             await self._measure()
@@ -115,13 +128,15 @@ class Dispatcher:
             log.error("claim_failed", cause=error.message)
             return set()
         for turn in claimed:
+            if turn.fence == 1:
+                metrics.WAIT_SECONDS.observe(max(0.0, time.time() - turn.ready_time))
             if turn.run not in self._void:
                 self._tasks[turn.run] = asyncio.create_task(self._work(turn), name=f"turn-{turn.run}")
         return {turn.message.lane for turn in claimed}
 
     async def _work(self, turn: Turn) -> None:
         ids = {"turn_id": str(turn.turn_id), "chat_id": str(turn.message.address.chat_id), "person_id": turn.person_id}
-        with context.about(**ids), tracing.span("turn", turn.trace):
+        with context.about(**ids), tracing.span("turn", turn.trace), metrics.LIVE.track_inprogress():
             try:
                 await self._run(turn)
             except LostOwnership:
@@ -147,9 +162,4 @@ class Dispatcher:
         except Unavailable as error:
             log.error("measure_failed", cause=error.message)
             return
-        OLDEST_WAITING.set(queue.oldest_waiting)
-        WAITING.set(queue.waiting)
-        RUNNING.set(queue.running)
-        UNDELIVERED.set(queue.undelivered)
-        DEAD.set(queue.dead)
-        DROPPED.set(queue.dropped)
+        metrics.show(queue)

@@ -52,6 +52,19 @@ LONGEST_WAIT = 60.0
 """Seconds between two attempts at most."""
 
 
+UNWANTED = frozenset(
+    {
+        "USER_IS_BLOCKED",
+        "INPUT_USER_DEACTIVATED",
+        "CHAT_WRITE_FORBIDDEN",
+        "CHAT_RESTRICTED",
+        "CHANNEL_PRIVATE",
+        "USER_BANNED_IN_CHANNEL",
+    }
+)
+"""Refusals by which a channel says that a person or a chat wants no word from us: nobody failed them."""
+
+
 def words(reason: str) -> str:
     """What the person is told."""
     return WORDS.get(reason, UNKNOWN)

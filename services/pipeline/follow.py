@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from services.chassis.errors import LostOwnership, Unavailable, ValorError
+from services.pipeline.metrics import FOLLOWERS
 from services.pipeline.model import Account, Part, Preview, Typing
 from services.pipeline.ports import Parts
 
@@ -48,12 +49,14 @@ class Followers:
         if older is not None:
             older.end(LostOwnership("A newer stream follows this account.", reason="FOLLOWED_ELSEWHERE"))
         self._followers[name] = follower
+        FOLLOWERS.set(len(self._followers))
         try:
             async for event in follower.events():
                 yield event
         finally:
             if self._followers.get(name) is follower:
                 del self._followers[name]
+                FOLLOWERS.set(len(self._followers))
 
     def close(self) -> None:
         """End all streams, and begin none."""

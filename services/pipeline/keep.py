@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from services.chassis import logs
+from services.chassis import logs, tracing
 from services.chassis.errors import Unavailable
 from services.pipeline import failures, schedule
 from services.pipeline.metrics import ENDED_PROMISES, OLDEST_DUE_PROMISE, WAITING_PROMISES
@@ -72,7 +72,7 @@ class Keeper:
                 await self._close(ended)
         begun = set[str]()
         for promise in await self._promises.ready_promises(AT_ONCE):
-            with _apart(promise):
+            with _apart(promise), tracing.span("promise", promise_id=promise.promise_id):
                 if promise.lane not in begun and await self._promises.begin_promise(promise):
                     begun.add(promise.lane)
                     log.info("promise_begun", promise_id=promise.promise_id)

@@ -199,6 +199,8 @@ class Turn:
     """How often the turn was begun anew, by an edit or a replay."""
     promise: Promise | None = None
     """What the turn carries out, where nobody asks."""
+    ready_time: float = 0.0
+    """Since when it could be worked on: nothing of its lane ran, and its person was not too fast."""
 
     @property
     def key(self) -> str:
@@ -305,6 +307,50 @@ class TurnView:
     answers: tuple[int, ...]
 
 
+class Outcome(StrEnum):
+    """What a person knows at the end."""
+
+    ANSWERED = "answered"
+    TOLD = "told"
+    # There is no answer, and nobody could tell why.
+    UNHEARD = "unheard"
+    # The same, because they blocked us, or left.
+    UNWANTED = "unwanted"
+    # What an operator let try again ended well; the first end was counted.
+    REPLAYED = "replayed"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A turn of whose answer nothing is on its way any more: what came of it, and after how many seconds."""
+
+    outcome: Outcome
+    seconds: float
+    """Since it was accepted."""
+    overhead: float | None = None
+    """Since it could be worked on, without those that the model took; None where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The outcome of a part, and what ended with it."""
+
+    error: str
+    seconds: float
+    """Since the part was written."""
+    settled: tuple[Settled, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was done for a question: the turn that answers it, and the trace through everything that took part."""
+
+    turn_id: int
+    accept_time: float
+    trace_id: str
+    """Empty: the turn is of an earlier version, which kept none."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """Something that was given up. An update has no turn: 0."""
@@ -342,6 +388,9 @@ class Queue:
     promises: int = 0
     """Those that wait for their time or for another promise."""
     dropped: int = 0
+    claimable: int = 0
+    """Turns that could begin now: of each lane in which nothing runs the first."""
+    oldest_undelivered: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from services.chassis import logs
 from services.chassis.errors import TimedOut, Unavailable, ValorError, WrongState
 from services.pipeline import context, failures
 from services.pipeline.absence import Absence
+from services.pipeline.metrics import FAILED_ATTEMPTS
 from services.pipeline.model import Draft, Limits, Question, Role, Said, Turn
 from services.pipeline.plan import Planner
 from services.pipeline.ports import Agent, HostCall, Output, Run, Step, Store, Text
@@ -63,15 +64,20 @@ class Orchestrator:
             raise TimedOut("The turn took too long.", reason=_timeout(turn, absence)) from None
 
     async def _persist(self, turn: Turn, text: str, absence: Absence) -> Output:
-        resumed = turn.fence > 1
+        resumed, of_the_model = turn.fence > 1, 0.0
         while True:
+            began = self._clock()
             try:
-                return await self._attempt(turn, text, absence, resumed=resumed)
+                output = await self._attempt(turn, text, absence, resumed=resumed)
             except ValorError as error:
+                FAILED_ATTEMPTS.labels(error.reason).inc()
                 if not failures.is_passing(error):
                     raise
                 await self._wait(turn, error, absence)
+                of_the_model += self._clock() - began if failures.is_of_the_model(error) else 0.0
                 resumed = True
+            else:
+                return output.later(of_the_model)
 
     async def _wait(self, turn: Turn, error: ValorError, absence: Absence) -> None:
         """Wait before the next attempt; only failures of the model use attempts up."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.pipeline.budget import Amount, Need, Price, Refusal, Scope, Window
@@ -21,6 +21,7 @@ from services.pipeline.model import (
     Preview,
     Question,
     Queue,
+    Receipt,
     Role,
     Said,
     Steer,
@@ -28,6 +29,7 @@ from services.pipeline.model import (
     TurnView,
     Typing,
     Usage,
+    Work,
 )
 from services.pipeline.promises import Promise, PromiseState, Wish
 
@@ -145,9 +147,11 @@ class Turns(Leases, Protocol):
         *,
         last: Usage = NO_USAGE,
         steer_ids: Sequence[str] = (),
+        overhead: float | None = None,
     ) -> bool:
         """Write the answer's parts, settle the `last` call, end the run and that of what joined.
 
+        `overhead`: seconds until now that were the house's and not the model's, where that is known.
         False: the question was changed and the run never heard of it; nothing is written, the turn waits again.
         """
 
@@ -203,6 +207,9 @@ class Budgets(Protocol):
     async def used(self, message: Message) -> list[Used]:
         """What the writer of a message, its chat, and everybody used today and this month."""
 
+    async def used_by_all(self) -> list[Used]:
+        """What everybody used today and this month."""
+
 
 class History(Protocol):
     """What was said."""
@@ -215,6 +222,12 @@ class History(Protocol):
 
     async def search(self, account: Account, address: Address, query: str, limit: int) -> list[Said]:
         """What was said in a chat and topic with these words, best first."""
+
+    async def work_on(self, message: Message) -> Work | None:
+        """What was done for the question or answer that a message replies to, else for the last question before it.
+
+        Questions for this are none.
+        """
 
 
 class Parts(Protocol):
@@ -235,8 +248,8 @@ class Parts(Protocol):
     async def react(self, turn: Turn, emoji: str, *, by_agent: bool) -> None:
         """Wish for a reaction to the turn's message; the agent's wish outlasts ours."""
 
-    async def deliver(self, part_id: int, message_id: int, error: str) -> None:
-        """Keep the outcome of a part: a message id, or why it can never be delivered. A repeat changes nothing."""
+    async def deliver(self, part_id: int, message_id: int, error: str) -> Receipt | None:
+        """Keep the outcome of a part: a message id, or why it can never be delivered. None: it was a repeat."""
 
 
 class Steers(Protocol):
@@ -349,6 +362,13 @@ class Output:
     """What was used since the last step."""
     steer_ids: tuple[str, ...] = ()
     """What joined the turn and is answered with it."""
+    model_seconds: float | None = 0.0
+    """In which the turn waited for the model; None where nobody knows."""
+
+    def later(self, seconds: float) -> "Output":
+        """The same, where earlier attempts waited for the model as well."""
+        known = self.model_seconds
+        return self if known is None else replace(self, model_seconds=known + seconds)
 
 
 AgentEvent = Text | Step | HostCall | Output

@@ -83,7 +83,8 @@ class Responder:
             return
         except Spent as spent:
             log.info("budget_spent", cause=str(spent))
-            answer = Output(spent_words(spent.standing, time.time()), await self._used(turn))
+            words = spent_words(spent.standing, time.time())
+            answer = Output(words, await self._used(turn), model_seconds=None)
         if answer is not None:
             await self._finish(turn, answer)
 
@@ -120,7 +121,15 @@ class Responder:
         output = answer if isinstance(answer, Output) else Output("", Usage())
         drafts = self._renderer.render(answer.text) if isinstance(answer, Output) else answer
         self._stage.close(turn)
-        if not await self._store.finish(turn, drafts, output.usage, last=output.last, steer_ids=output.steer_ids):
+        kept = await self._store.finish(
+            turn,
+            drafts,
+            output.usage,
+            last=output.last,
+            steer_ids=output.steer_ids,
+            overhead=_overhead(turn, output, time.time()),
+        )
+        if not kept:
             ENDED.labels("reworded").inc()
             return
         ENDED.labels("answered").inc()
@@ -157,3 +166,10 @@ class Responder:
         ENDED.labels("failed").inc()
         FAILED.labels(reason).inc()
         log.error("turn_failed", reason=reason, cause=cause)
+
+
+def _overhead(turn: Turn, output: Output, now: float) -> float | None:
+    """Seconds until the answer that were not the model's."""
+    if output.model_seconds is None:
+        return None
+    return max(0.0, now - turn.ready_time - output.model_seconds)

@@ -8,8 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.chassis.errors import InvalidArgument, NotFound
 from services.chassis.server import Service
+from services.pipeline import metrics
 from services.pipeline.follow import Due, Event, Followers
-from services.pipeline.metrics import DELIVERED, LETTERS_ENDED
+from services.pipeline.metrics import LETTERS_ENDED
 from services.pipeline.model import (
     Account,
     Address,
@@ -98,8 +99,10 @@ class PipelineServicer(rpc.PipelineServiceServicer):
         """The outcome of one part."""
         if request.message_id <= 0 and not request.error.reason:
             raise InvalidArgument("outcome holds neither a message id nor a reason.", field="outcome")
-        await self._store.deliver(_number(request.part_id, "part_id"), request.message_id, request.error.reason)
-        DELIVERED.labels("received" if request.message_id else "undeliverable").inc()
+        part_id = _number(request.part_id, "part_id")
+        receipt = await self._store.deliver(part_id, request.message_id, request.error.reason)
+        if receipt is not None:
+            metrics.count(receipt)
         return pb.RecordDeliveryResponse()
 
     async def GetTurn(self, request: pb.GetTurnRequest, context: Context) -> pb.GetTurnResponse:
@@ -124,6 +127,8 @@ class PipelineServicer(rpc.PipelineServiceServicer):
             dead=queue.dead,
             promises=queue.promises,
             dropped=queue.dropped,
+            claimable=queue.claimable,
+            oldest_undelivered_seconds=queue.oldest_undelivered,
         )
 
     async def ListDeadLetters(self, request: pb.ListDeadLettersRequest, context: Context) -> pb.ListDeadLettersResponse:

@@ -1,13 +1,13 @@
 """Spends a turn's budget: reserved before each model call, and who has nothing left is told so."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from services.chassis import logs
-from services.chassis.errors import ValorError
+from services.chassis.errors import Unavailable, ValorError
 from services.pipeline import failures
-from services.pipeline.budget import Limit, Need, Price, Refusal, Standing, likely_cost
-from services.pipeline.metrics import BUDGET_REFUSED
+from services.pipeline.budget import Amount, Limit, Need, Price, Refusal, Scope, Standing, Window, likely_cost
+from services.pipeline.metrics import BUDGET_REFUSED, BUDGET_USED
 from services.pipeline.model import Checkpoint, Question, Turn
 from services.pipeline.ports import Agent, Run, Store
 
@@ -15,6 +15,9 @@ log = logs.get()
 
 AGAIN = 0.25
 """Seconds until the next look at a budget that is full of calls under way."""
+
+LOOK = 5.0
+"""Seconds between two looks at how much is used."""
 
 
 class Spent(Exception):
@@ -37,6 +40,18 @@ class Spending:
             return self._limits(await self._agent.price())
         except ValorError:
             return self._limits(Price())
+
+    async def measure(self) -> None:
+        """Show how much of the whole house's budget is used, again and again, until cancelled."""
+        while True:
+            try:
+                used = {window: amount for _, window, amount in await self._store.used_by_all()}
+                limits = await self.limits()
+            except Unavailable as error:
+                log.error("measure_failed", cause=error.message)
+            else:
+                _show([limit for limit in limits if limit.scope is Scope.TOTAL], used)
+            await asyncio.sleep(LOOK)
 
     async def open(self, turn: Turn, question: Question) -> "Purse":
         """Reserve for the first call of an attempt.
@@ -89,6 +104,11 @@ class Purse:
             log.info("budget_full", scope=limit.scope, window=limit.window)
             await self._pause(AGAIN)
             refusal = await self._store.reserve(self._turn, need)
+
+
+def _show(limits: Iterable[Limit], used: Mapping[Window, Amount]) -> None:
+    for limit in limits:
+        BUDGET_USED.labels(limit.window).set(used[limit.window].of(limit.unit) / limit.value if limit.value else 1.0)
 
 
 def _size(question: Question) -> int:

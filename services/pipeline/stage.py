@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from services.chassis import logs
+from services.chassis import logs, tracing
 from services.chassis.errors import Unavailable
 from services.pipeline.model import ChatType, Preview, Turn, Typing
 from services.pipeline.ports import Audience, Parts, Renderer
@@ -130,7 +130,8 @@ class Stage:
         message = turn.message
         if due is Cue.SEEN:
             scene.seen = True
-            await self._parts.react(turn, SEEN, by_agent=False)
+            with tracing.span("seen", turn.trace):
+                await self._parts.react(turn, SEEN, by_agent=False)
         elif due is Cue.TYPING:
             scene.typing_at = now
             self._audience.show(Typing(turn.turn_id, message.account, message.address))
@@ -141,7 +142,8 @@ class Stage:
     async def _show_text(self, turn: Turn, scene: Scene, due: Cue) -> None:
         glimpse = self._renderer.glimpse(scene.text)
         if due is Cue.MESSAGE:
-            await self._parts.add_preview(turn, glimpse)
+            with tracing.span("preview", turn.trace):
+                await self._parts.add_preview(turn, glimpse)
             return
         target = await self._parts.preview_id(turn) if due is Cue.EDIT else 0
         if (due is Cue.DRAFT or target) and turn.run in self._scenes:

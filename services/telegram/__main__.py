@@ -19,7 +19,7 @@ from services.telegram.adapters.store import SqlStore
 from services.telegram.adapters.updates import TelegramUpdates
 from services.telegram.deliver import Deliverer
 from services.telegram.inbox import Inbox
-from services.telegram.metrics import CONNECTED
+from services.telegram.metrics import CONNECTED, LOGGED_OUT
 from services.telegram.model import Away, LoggedOut
 from services.telegram.ownership import Ownership
 from services.telegram.pace import Pace
@@ -84,6 +84,7 @@ async def _live(
         except* LostOwnership:
             log.error("lease_lost")
         except* LoggedOut as lost:
+            LOGGED_OUT.inc()
             log.error("logged_out", cause=str(lost.exceptions[0]))
             await store.save_session(None)
         except* Away as lost:

@@ -85,7 +85,7 @@ class Deliverer:
 
     async def _deliver(self, part: Part) -> None:
         ids = {"turn_id": part.turn_id, "chat_id": str(part.chat_id)}
-        with context.about(**ids), tracing.span("deliver", part.trace):
+        with context.about(**ids), tracing.span("deliver", part.trace, part_id=part.part_id):
             if part.kind is PartKind.TEXT:
                 await self._end_frames(part)
             try:
@@ -140,7 +140,8 @@ class Deliverer:
         for attempt in itertools.count():
             try:
                 async with self._pace.slot(rank, method, part.chat_id):
-                    return await call()
+                    with tracing.span(method):
+                        return await call()
             except FloodWait as wait:
                 log.warning("flood_wait", method=method, seconds=wait.seconds)
                 await self._pace.flood(method, part.chat_id, wait.seconds)

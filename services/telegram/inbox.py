@@ -4,14 +4,15 @@ import asyncio
 import dataclasses
 import itertools
 import json
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import NamedTuple
 
-from services.chassis import logs
+from services.chassis import context, logs, tracing
 from services.chassis.backoff import pause
 from services.chassis.errors import InvalidArgument, ValorError
-from services.telegram.metrics import SUBMITTED
+from services.telegram.metrics import OLDEST_UNSUBMITTED, SUBMITTED, UNSUBMITTED
 from services.telegram.model import Entity, Incoming, Poison
 from services.telegram.ports import Pipeline, Store
 
@@ -30,6 +31,7 @@ class _Item(NamedTuple):
     version: int
     exact: bool
     done: Done
+    since: float
 
 
 class Inbox:
@@ -43,11 +45,18 @@ class Inbox:
         self._queued = 0
         self._failure: BaseException | None = None
         self._broken = asyncio.Event()
+        UNSUBMITTED.set_function(lambda: self.waiting)
+        OLDEST_UNSUBMITTED.set_function(self._oldest)
 
     @property
     def waiting(self) -> int:
         """How much is on its way."""
         return self._queued + len(self._tasks)
+
+    def _oldest(self) -> float:
+        """Age of the oldest message on its way; whoever asks is another thread, so each look is a copy."""
+        heads = [item.since for waiting in list(self._chats.values()) for item in list(waiting)[:1]]
+        return time.monotonic() - min(heads) if heads else 0.0
 
     def put(self, message: Incoming, version: int, *, exact: bool = True) -> Done:
         """Hand a message over; done when the pipeline keeps it, or refused it for good.
@@ -55,13 +64,14 @@ class Inbox:
         Not exact: the wording may be newer than the version says, as in a piece of a difference that is not the last.
         """
         done: Done = asyncio.get_running_loop().create_future()
+        item = _Item(message, version, exact, done, time.monotonic())
         if message.chat_id in self._chats:
-            self._chats[message.chat_id].append(_Item(message, version, exact, done))
+            self._chats[message.chat_id].append(item)
         elif self._is_kept(message):
             done.set_result(None)
             return done
         else:
-            self._chats[message.chat_id] = deque([_Item(message, version, exact, done)])
+            self._chats[message.chat_id] = deque([item])
             self._begin(self._work(message.chat_id))
         self._queued += 1
         return done
@@ -109,7 +119,8 @@ class Inbox:
         try:
             while waiting:
                 item = waiting[0]
-                await self._keep(item.message, item.version)
+                with context.about(chat_id=str(chat_id)), tracing.span("update", message_id=item.message.message_id):
+                    await self._keep(item.message, item.version)
                 self._remember(item)
                 waiting.popleft()
                 self._queued -= 1
@@ -126,10 +137,10 @@ class Inbox:
             await _persist(lambda: self._pipeline.submit(message, version))
             SUBMITTED.inc()
         except InvalidArgument as error:
-            log.error("message_refused", chat_id=message.chat_id, message_id=message.message_id, cause=error.message)
+            log.error("message_refused", message_id=message.message_id, cause=error.message)
             await self._bury(message, error.message)
         except Exception as error:  # the worker loop: one odd message must not block the account
-            log.exception("message_broke", chat_id=message.chat_id, message_id=message.message_id)
+            log.exception("message_broke", message_id=message.message_id)
             await self._bury(message, repr(error))
 
     async def _bury(self, message: Incoming, reason: str) -> None:

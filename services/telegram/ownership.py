@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 
 from services.chassis import logs
 from services.chassis.errors import LostOwnership, Unavailable
-from services.telegram.metrics import OWNER
+from services.telegram.metrics import LEASES_LOST, OWNER, TAKEOVERS
 from services.telegram.ports import Lease
 
 log = logs.get()
@@ -48,6 +48,7 @@ class Ownership:
         """
         await self._take()
         OWNER.set(1)
+        TAKEOVERS.inc()
         try:
             async with asyncio.TaskGroup() as tasks:
                 holding = tasks.create_task(self._hold())
@@ -95,5 +96,6 @@ class Ownership:
                 ours = self._clock() < self._until - MARGIN
                 began = self._until - LEASE
             if not ours:
+                LEASES_LOST.inc()
                 raise LostOwnership("The lease of the account is over.")
             self._until = began + LEASE

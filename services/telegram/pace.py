@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import IntEnum
 
-from services.telegram.metrics import FLOOD_WAIT
+from services.telegram.metrics import FLOOD_WAIT, QUEUED
 from services.telegram.ports import Store
 
 SLOTS = 32
@@ -74,7 +74,8 @@ class Pace:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._queue, (rank, next(self._tickets), place))
         try:
-            await place
+            with QUEUED.track_inprogress():
+                await place
         except asyncio.CancelledError:
             if place.done() and not place.cancelled():
                 self._leave()

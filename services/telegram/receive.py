@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from services.chassis import logs
 from services.chassis.errors import ValorError
 from services.telegram.inbox import Inbox
-from services.telegram.metrics import GAPS, TOO_LONG, UPDATE_AGE
+from services.telegram.metrics import GAPS, TOO_LONG, VERIFIED
 from services.telegram.model import (
     ACCOUNT_BOX,
     Away,
@@ -160,7 +160,7 @@ class Receiver:
             await self._meet(number)
         self._inbox.forget(ACCOUNT_BOX)
         self._take(self._boxes[ACCOUNT_BOX].synchronise(cursor.pts))
-        UPDATE_AGE.set(time.time())
+        VERIFIED.set(time.time())
 
     async def _reconcile_channels(self, named: Sequence[int]) -> None:
         """Read all supergroups of which something may be missing; one in a flood wait holds up no other chat."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from services.chassis import logs
 from services.chassis.errors import Unavailable, ValorError
+from services.chassis.metrics import prepare
 from services.toolrunner import metrics
 from services.toolrunner.model import ELSEWHERE, LOST, Call, Category, Key, Outcome, Scope, ToolFailed, args_hash, shown
 from services.toolrunner.ports import Ledger
@@ -40,6 +41,9 @@ class Calls:
         self, catalogue: Catalogue, ledger: Ledger, *, at_once: int, clock: Callable[[], float] = time.time
     ) -> None:
         self._catalogue, self._ledger, self._clock = catalogue, ledger, clock
+        names = [tool.name for tool in catalogue]
+        prepare(metrics.CALLS, names, ("ok", "cancelled", *Category))
+        prepare(metrics.SECONDS, names)
         self._places = asyncio.Semaphore(at_once)
         self._running: dict[Key, _Running] = {}
 
@@ -50,6 +54,7 @@ class Calls:
         Calls that an earlier process left behind are marked first, so that nobody takes them for running ones.
         """
         if lost := await self._ledger.lose_all():
+            metrics.LEFT_BEHIND.inc(lost)
             log.warning("calls_left_behind", calls=lost)
         beat = asyncio.create_task(self._beat())
         try:
@@ -114,11 +119,20 @@ class Calls:
 
     async def _once(self, call: Call, tool: Tool, arguments: str) -> Outcome:
         while True:
-            async with self._places:
+            async with self._place():
                 outcome = await self._begin(call, tool, arguments)
             if outcome is not ELSEWHERE:
                 return outcome
             await asyncio.sleep(LOOK)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        with metrics.WAITING.track_inprogress():
+            await self._places.acquire()
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def _begin(self, call: Call, tool: Tool, arguments: str) -> Outcome:
         earlier = await self._ledger.begin(call, side_effects=tool.side_effects, now=self._clock())

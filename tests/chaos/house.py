@@ -75,12 +75,12 @@ async def house(folder: Path, chance: random.Random, server: Server | None) -> A
         plan = plans.make({"VALOR_DATA": str(folder)}, processes=True, first=first)
         async with (
             model_server.serving(model.reply) as answers,
-            links(_targets(plan.run, answers.url.removeprefix("http://"), server)) as wires,
+            links(targets(plan.run, answers.url.removeprefix("http://"), server)) as wires,
         ):
             wired = WiredPlan(plan.folder, plan.run, plan.environment | _settings(cast), wires, server)
             async with processes(wired):
                 await ready(wired.run, asyncio.Event(), slow=print)
-                async with replicas.running(wired, twice=server is not None), _sandbox(wired) as sandbox:
+                async with replicas.running(wired, twice=server is not None), sandbox_of(wired) as sandbox:
                     yield House(sandbox, cast, model, wires, server)
 
 
@@ -96,7 +96,7 @@ def _settings(cast: Cast) -> dict[str, str]:
     }
 
 
-def _targets(run: Run, model: str, server: Server | None) -> Mapping[str, str]:
+def targets(run: Run, model: str, server: Server | None) -> Mapping[str, str]:
     pairs = [(caller, callee) for caller, callees in CALLS.items() for callee in callees]
     targets = {f"{caller}-{callee}": run.addresses[callee] for caller, callee in pairs}
     if run.sandbox is None:
@@ -110,7 +110,7 @@ def _targets(run: Run, model: str, server: Server | None) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def _sandbox(plan: Plan) -> AsyncIterator[Sandbox]:
+async def sandbox_of(plan: Plan) -> AsyncIterator[Sandbox]:
     if plan.run.sandbox is None:
         raise LookupError("the house has no sandbox")
     host, _, port = plan.run.sandbox.control.rpartition(":")

@@ -1,5 +1,6 @@
 """The house as a newcomer and an operator meet it: the `valor` command, sandbox Telegram, offline model."""
 
+import http.client
 import json
 import re
 import subprocess
@@ -47,6 +48,17 @@ def test_the_other_commands_find_the_running_house(tmp_path: Path) -> None:
             assert re.match(r"Health \d+ of 100\n", status.stdout), status.stderr
             assert "0 waiting" in status.stdout
             assert "; 0 promised\n" in status.stdout
+            run = Run.load(tmp_path)
+            assert f"Status page: http://{run.page}/\n" in status.stdout
+            plain = json.loads(valor(tmp_path, "status", "--json").stdout)
+            assert plain["addresses"] == run.addresses
+            (process,) = plain["processes"]
+            assert len(process["services"]) == 6
+            assert plain["queue"]["waiting"] == 0
+            page = http.client.HTTPConnection(run.page, timeout=10)
+            page.request("GET", "/", headers={"Authorization": f"Bearer {run.token}"})
+            assert b"of 100" in page.getresponse().read()
+            page.close()
             wrong = valor(tmp_path, "pair", "AAAAAAAA")
             assert (wrong.returncode, wrong.stdout) == (1, "")
             assert "not valid" in wrong.stderr

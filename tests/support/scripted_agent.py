@@ -37,6 +37,8 @@ class Act:
     cost: int = 0
     steers: list[pb.Steer] = field(default_factory=list)
     """What it was told meanwhile."""
+    model_seconds: float | None = 0.0
+    """What it says that the model took; None: it is of an earlier version."""
     took: list[str] = field(default_factory=list)
     """The steers that the answer is said to cover."""
 
@@ -153,7 +155,10 @@ class ScriptedAgent(rpc.AgentServiceServicer):
         if text is not None:
             last = common.Usage(requests=1, input_tokens=act.tokens, cost_micros=act.cost)
             usage = common.Usage(requests=1, output_tokens=3)
-            yield pb.RunTurnResponse(output=pb.Output(text=text, usage=usage, last_usage=last, steer_ids=act.took))
+            output = pb.Output(text=text, usage=usage, last_usage=last, steer_ids=act.took)
+            if act.model_seconds is not None:
+                output.model_time.FromNanoseconds(int(act.model_seconds * 1e9))
+            yield pb.RunTurnResponse(output=output)
 
     async def GetModel(self, _request: pb.GetModelRequest, _context: Any) -> pb.GetModelResponse:  # noqa: N802
         return self.model

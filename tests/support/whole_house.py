@@ -51,7 +51,7 @@ class WholeHouse:
 
 
 def _read_until() -> float:
-    return REGISTRY.get_sample_value("telegram_verified_time_seconds") or 0.0
+    return REGISTRY.get_sample_value("telegram_verified_timestamp_seconds") or 0.0
 
 
 def asked(request: dict[str, Any]) -> str:

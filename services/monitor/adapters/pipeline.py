@@ -25,4 +25,12 @@ class PipelineQueue:
         except ValorError as error:
             log.warning("queue_unknown", reason=error.reason, error=error.message)
             return None
-        return Queue(found.waiting, found.running, found.undelivered, found.oldest_waiting_seconds, found.dead)
+        return Queue(
+            waiting=found.waiting,
+            running=found.running,
+            undelivered=found.undelivered,
+            oldest_waiting=found.oldest_waiting_seconds,
+            dead=found.dead,
+            claimable=found.claimable,
+            oldest_undelivered=found.oldest_undelivered_seconds,
+        )

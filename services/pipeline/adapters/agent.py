@@ -158,10 +158,16 @@ def _event(response: pb.RunTurnResponse) -> AgentEvent | None:
             call = response.host_call
             return HostCall(call.step, call.index, call.name, call.arguments)
         case "output":
-            output = response.output
-            return Output(output.text, _usage(output.usage), _usage(output.last_usage), tuple(output.steer_ids))
+            return _output(response.output)
         case _:
             return None  # tool events: nothing is shown of them
+
+
+def _output(output: pb.Output) -> Output:
+    """An agent of an earlier version does not tell what the model took."""
+    seconds = output.model_time.ToNanoseconds() / 1e9 if output.HasField("model_time") else None
+    steer_ids = tuple(output.steer_ids)
+    return Output(output.text, _usage(output.usage), _usage(output.last_usage), steer_ids, seconds)
 
 
 def _checkpoint(step: pb.Step) -> Checkpoint:

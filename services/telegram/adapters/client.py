@@ -104,21 +104,14 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
             Refused: Never.
             LoggedOut: The account's authorisation is gone.
         """
-        method, start, outcome = type(request).__name__.removesuffix("Request"), time.perf_counter(), "failed"
-        try:
-            with _translated():
-                async with asyncio.timeout(PATIENCE):
-                    await self._usable.wait()
-                    result = await self._sender.send(request)
-            outcome = "ok"
-            return result
-        finally:
-            CALLS.labels(method, outcome).inc()
-            CALL_SECONDS.labels(method).observe(time.perf_counter() - start)
+        with _measured(type(request).__name__.removesuffix("Request")), _translated():
+            async with asyncio.timeout(PATIENCE):
+                await self._usable.wait()
+                return await self._sender.send(request)
 
     async def log_in(self, request: Any) -> Any:
         """Make a call that may move the account to another data centre; raises as `ask` does."""
-        with _translated():
+        with _measured(type(request).__name__.removesuffix("Request")), _translated():
             async with asyncio.timeout(LOGIN_PATIENCE):
                 return await self(request)
 
@@ -173,6 +166,30 @@ def _guarded(check: Callable[[], None]) -> type[ConnectionTcpFull]:
             super()._send(data)
 
     return Guarded
+
+
+OUTCOMES: dict[type[Exception], str] = {
+    FloodWait: "flood_wait",
+    Refused: "refused",
+    LoggedOut: "logged_out",
+    Away: "away",
+    Unreadable: "away",
+}
+"""How a call that fails is counted; one that nobody waits for any more is cancelled."""
+
+
+@contextmanager
+def _measured(method: str) -> Iterator[None]:
+    start, outcome = time.perf_counter(), "cancelled"
+    try:
+        yield
+        outcome = "ok"
+    except tuple(OUTCOMES) as error:
+        outcome = OUTCOMES[type(error)]
+        raise
+    finally:
+        CALLS.labels(method, outcome).inc()
+        CALL_SECONDS.labels(method).observe(time.perf_counter() - start)
 
 
 @contextmanager

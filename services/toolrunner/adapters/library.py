@@ -9,6 +9,7 @@ from services.chassis.database import Database
 from services.chassis.writer import Transaction
 from services.toolrunner.adapters import folder
 from services.toolrunner.documents import Section, sections, words
+from services.toolrunner.metrics import DOCUMENTS
 from services.toolrunner.model import Passage
 
 log = logs.get()
@@ -41,6 +42,7 @@ class Library:
             changed = [name for name, version in listing.versions.items() if known.get(name) != version]
             for name in changed:
                 await self._index(name, listing.versions[name])
+        DOCUMENTS.set(len(listing.versions))
         if changed:
             log.info("documents_indexed", changed=len(changed), known=len(listing.versions), refused=listing.refused)
 

@@ -1,6 +1,7 @@
 """The sandbox: Monty, a Python interpreter in Rust, in worker processes that have no files and no network to give."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from pydantic_monty import (
 )
 
 from services.chassis.errors import SettingsError
+from services.toolrunner import metrics
 from services.toolrunner.model import Ran
 
 SECONDS = 5.0
@@ -69,13 +71,16 @@ class MontySandbox:
 
     async def run(self, code: str) -> Ran:
         """Run it; the last expression's value is written as Python writes it, text as it stands."""
-        printed = CollectString(PRINTED)
+        printed, asked = CollectString(PRINTED), time.perf_counter()
         try:
             async with self._pool.checkout(limits=LIMITS, os_policy=POLICY) as session:
-                value = await session.feed_run(code, print_callback=printed)
+                metrics.SANDBOX_WAIT.observe(time.perf_counter() - asked)
+                with metrics.SANDBOXES.track_inprogress():
+                    value = await session.feed_run(code, print_callback=printed)
         except (MontySyntaxError, MontyRuntimeError) as error:
             return Ran(printed.output, error=_plain(error))
         except MontyCrashedError:
+            metrics.BROKEN_SANDBOXES.inc()
             return Ran(printed.output, error="It broke the sandbox and was stopped.")
         return Ran(printed.output, value=_written(value))
 

@@ -99,6 +99,19 @@ async def test_health_knows_each_service_by_name_and_the_process_by_none() -> No
             assert await _status(probed, "telegram") == status
 
 
+async def test_while_a_process_sheds_it_takes_no_new_work_in_any_service_and_lives() -> None:
+    health = Health()
+    async with health.serve("127.0.0.1:0") as probed:
+        await health.set("telegram", serving=True)
+        await health.set("other", serving=False)
+        await health.shed(on=True)
+        assert [await _status(probed, name) for name in ("", "telegram", "other")] == [SERVING, *[NOT_SERVING] * 2]
+        await health.set("other", serving=True)
+        assert await _status(probed, "other") == NOT_SERVING
+        await health.shed(on=False)
+        assert [await _status(probed, name) for name in ("", "telegram", "other")] == [SERVING] * 3
+
+
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """What a process of people needs; set here too."""

@@ -8,100 +8,19 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import grpc
 import psutil
 import pytest
-from prometheus_client import REGISTRY
 
-from services.chassis import server
-from services.chassis.client import Caller
-from services.chassis.errors import Internal
 from services.chassis.health import Health
-from services.chassis.settings import ProcessSettings
 from services.monitor.__main__ import serve
 from services.monitor.adapters import health as health_ports
-from services.monitor.adapters import machine
 from services.monitor.adapters.machine import ThisMachine
-from services.monitor.model import Target
 from services.monitor.settings import Settings
+from tests.integration.monitor.house import NAMES, House, Pipeline, a_house, metric
 from tests.support.process import TOKEN, running
-from valor.monitor.v1 import monitor_pb2 as pb
-from valor.monitor.v1 import monitor_pb2_grpc as rpc
 from valor.pipeline.v1 import pipeline_pb2
-
-NAMES = ("telegram", "pipeline", "people")
-SERVICE = "valor.pipeline.v1.PipelineService"
-
-
-class Pipeline:
-    """The one call of the pipeline that the monitor makes."""
-
-    def __init__(self) -> None:
-        self.queue = pipeline_pb2.GetQueueResponse()
-        self.broken = False
-
-    async def get_queue(self, _request: object, _context: object) -> pipeline_pb2.GetQueueResponse:
-        if self.broken:
-            raise Internal("It broke.")
-        return self.queue
-
-    def service(self) -> server.Service:
-        handler = grpc.unary_unary_rpc_method_handler(
-            self.get_queue,
-            request_deserializer=pipeline_pb2.GetQueueRequest.FromString,
-            response_serializer=pipeline_pb2.GetQueueResponse.SerializeToString,
-        )
-        handlers = grpc.method_handlers_generic_handler(SERVICE, {"GetQueue": handler})
-        return server.Service(SERVICE, lambda it: it.add_generic_rpc_handlers((handlers,)))
-
-
-class House:
-    """Everything that is watched, in one process, and the monitor."""
-
-    def __init__(self, monitor: Caller, health: Health, pipeline: Pipeline) -> None:
-        self._monitor, self._stub = monitor, rpc.MonitorServiceStub(monitor.channel)
-        self.health, self.pipeline = health, pipeline
-
-    async def seen(self) -> pb.GetHealthResponse:
-        return await self._monitor.call(self._stub.GetHealth, pb.GetHealthRequest(), timeout=10)
-
-    async def fresh(self) -> pb.GetHealthResponse:
-        """A measurement that began after now: not the one under way, so the third that shows."""
-        times: set[int] = set()
-        while len(times) < 3:
-            seen = await self.seen()
-            times.add(seen.measure_time.ToNanoseconds())
-        return seen
-
-    async def parts(self) -> dict[str, pb.Check]:
-        return {check.name: check for check in (await self.fresh()).checks}
-
-    async def cut(self, name: str, *, serving: bool = False) -> None:
-        await self.health.set(Target(name, "").health_name, serving=serving)
-
-
-@asynccontextmanager
-async def a_house(data: Path, *, interval: float = 0.001, with_queue: bool = True) -> AsyncIterator[House]:
-    health, pipeline = Health(), Pipeline()
-    settings = ProcessSettings(data=data, token=TOKEN)
-    async with (
-        health.serve("127.0.0.1:0") as probed,
-        server.serve(pipeline.service(), settings, health, grace=0) as address,
-    ):
-        for name in NAMES:
-            await health.set(Target(name, "").health_name, serving=True)
-        watching = Settings(
-            data=data,
-            token=TOKEN,
-            targets=",".join(f"{name}={probed}" for name in NAMES),
-            pipeline=address if with_queue else "",
-            interval=interval,
-        )
-        async with running(serve, watching) as caller:
-            yield House(caller, health, pipeline)
 
 
 @pytest.fixture
@@ -110,14 +29,11 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield house
 
 
-def _metric(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, labels)
-
-
 async def test_a_house_that_is_well_says_so_part_by_part(house: House) -> None:
     seen = await house.fresh()
-    assert [check.name for check in seen.checks] == [*NAMES, "memory", "waiting", "dead letters"]
-    assert {check.score for check in seen.checks if check.name != "memory"} == {100}
+    assert [check.name for check in seen.checks] == [*NAMES, "memory", "resources", "waiting", "dead letters"]
+    of_the_machine = {"memory", "resources"}
+    assert {check.score for check in seen.checks if check.name not in of_the_machine} == {100}
     assert seen.measure_time.ToSeconds() > 0
 
 
@@ -127,27 +43,36 @@ async def test_each_service_that_is_cut_is_named_and_comes_back(house: House, na
     await house.cut(name)
     parts = await house.parts()
     assert [part.name for part in parts.values() if part.score == 0] == [name]
-    assert parts[name].detail == f"{name} says that it takes no calls."
+    nobody = "telegram lives, and nobody is at work."
+    assert parts[name].detail == (nobody if name == "telegram" else f"{name} says that it takes no calls.")
     assert (await house.fresh()).score < well
-    assert _metric("monitor_target_up", target=name) == 0
+    assert metric("monitor_target_up", target=name) == 0
     await house.cut(name, serving=True)
     assert (await house.fresh()).score == well
-    assert _metric("monitor_target_up", target=name) == 1
-    assert _metric("monitor_health_score") == well
+    assert metric("monitor_target_up", target=name) == 1
+    assert metric("monitor_health_score") == well
 
 
 async def test_what_waits_and_what_is_dead_is_measured(house: House) -> None:
     house.pipeline.queue = pipeline_pb2.GetQueueResponse(
-        waiting=5, running=2, undelivered=3, oldest_waiting_seconds=31, dead=1
+        waiting=5,
+        running=2,
+        undelivered=3,
+        oldest_waiting_seconds=31,
+        dead=1,
+        claimable=4,
+        oldest_undelivered_seconds=7,
     )
     parts = await house.parts()
     assert (parts["waiting"].score, parts["dead letters"].score) == (50, 90)
-    assert _metric("monitor_waiting_turns") == 5
-    assert _metric("monitor_running_turns") == 2
-    assert _metric("monitor_undelivered_parts") == 3
-    assert _metric("monitor_oldest_waiting_seconds") == 31
-    assert _metric("monitor_dead_letters") == 1
-    assert _metric("monitor_check_score", check="waiting") == 50
+    assert metric("monitor_waiting_turns") == 5
+    assert metric("monitor_running_turns") == 2
+    assert metric("monitor_undelivered_parts") == 3
+    assert metric("monitor_oldest_waiting_seconds") == 31
+    assert metric("monitor_dead_letters") == 1
+    assert metric("monitor_claimable_turns") == 4
+    assert metric("monitor_oldest_undelivered_seconds") == 7
+    assert metric("monitor_check_score", check="waiting") == 50
 
 
 async def test_a_pipeline_that_gives_no_answer_is_no_empty_queue(house: House) -> None:
@@ -155,12 +80,12 @@ async def test_a_pipeline_that_gives_no_answer_is_no_empty_queue(house: House) -
     parts = await house.parts()
     assert (parts["waiting"].score, parts["dead letters"].score) == (0, 0)
     assert parts["waiting"].detail == "The pipeline does not say what waits."
-    assert math.isnan(_metric("monitor_oldest_waiting_seconds") or 0)
+    assert math.isnan(metric("monitor_oldest_waiting_seconds") or 0)
 
 
 async def test_without_a_pipeline_nobody_pretends_to_know_the_queue(tmp_path: Path) -> None:
     async with a_house(tmp_path, with_queue=False) as house:
-        assert set(await house.parts()) == {*NAMES, "memory"}
+        assert set(await house.parts()) == {*NAMES, "memory", "resources"}
 
 
 async def test_within_the_interval_the_last_measurement_is_returned(tmp_path: Path) -> None:
@@ -173,7 +98,7 @@ async def test_within_the_interval_the_last_measurement_is_returned(tmp_path: Pa
 async def test_it_measures_without_being_asked(house: House) -> None:
     for up in (1, 0, 1):
         await house.cut("people", serving=bool(up))
-        while _metric("monitor_target_up", target="people") != up:
+        while metric("monitor_target_up", target="people") != up:
             await asyncio.sleep(0)
 
 
@@ -198,28 +123,22 @@ async def test_silence_absence_and_strangers_are_told_apart(
     assert details["pipeline"] == "pipeline at 127.0.0.1:1 cannot be reached."
 
 
-async def test_the_memory_of_processes_here_is_theirs_and_of_those_elsewhere_unknown(house: House) -> None:
-    processes = "monitor, telegram, pipeline, people"
-    assert f"{processes} " in (await house.parts())["memory"].detail
-    shown = _metric("monitor_process_resident_bytes", process=processes)
-    assert shown == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
-    memory = await ThisMachine().memory([Target("agent", "valor-agent:7001"), Target("people", "127.0.0.1:1")])
-    assert set(memory.resident) == {"monitor"}
-
-
-def test_a_process_that_ended_has_no_memory() -> None:
-    process = psutil.Popen([sys.executable, "-c", ""])
-    process.wait()
-    assert machine.resident(process.pid) is None
+async def test_a_process_is_measured_by_its_own_page(house: House) -> None:
+    await house.fresh()
+    labels = {"process": "telegram, pipeline, people", "address": house.page}
+    used = metric("monitor_process_resident_bytes", **labels)
+    assert used == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
+    assert (metric("monitor_process_cpu_cores", **labels) or 0) > 0
+    assert metric("monitor_process_step", **labels) in {0, 1, 2, 3}
 
 
 async def test_a_container_is_measured_by_its_own_limit(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("1000000\n")
     (tmp_path / "memory.current").write_text("400000\n")
-    memory = await ThisMachine(tmp_path).memory([])
+    memory = await ThisMachine(tmp_path).memory()
     assert (memory.available, memory.total) == (600_000, 1_000_000)
     (tmp_path / "memory.max").write_text("max\n")
-    assert (await ThisMachine(tmp_path).memory([])).total == psutil.virtual_memory().total
+    assert (await ThisMachine(tmp_path).memory()).total == psutil.virtual_memory().total
 
 
 async def test_it_stops_at_once_even_while_a_target_is_silent(tmp_path: Path, deaf: str) -> None:

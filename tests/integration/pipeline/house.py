@@ -280,7 +280,8 @@ class House:
         allowed = ",".join(["@grace", *(str(person) for person in (ADA, *MEMBERS))])
         people = partial(PeopleSettings, data=data, token=TOKEN, owner=str(OWNER), allow=allowed)
         self.people = Service(lambda listen: people_main.serve(people(listen=listen), Health()))
-        self.service = Service(lambda listen: pipeline_main.serve(self.settings_of(self.data, listen), Health()))
+        self.health = Health()
+        self.service = Service(lambda listen: pipeline_main.serve(self.settings_of(self.data, listen), self.health))
         self._followed: asyncio.Task[None] | None = None
 
     def settings_of(self, data: Path, listen: str = "127.0.0.1:0") -> Settings:

@@ -8,7 +8,7 @@ import pytest
 from services.chassis.database import Database
 from services.chassis.errors import InvalidArgument, NotFound, WrongState
 from services.pipeline import dispatch, failures, follow
-from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, House, message, until
+from tests.integration.pipeline.house import ADA, GROUP, LIMIT, MEMBERS, House, message, until
 from tests.support.scripted_agent import Act, echo, fails, hang
 from valor.pipeline.v1 import pipeline_pb2 as pb
 
@@ -121,6 +121,22 @@ async def test_only_the_receipt_of_its_answer_ends_a_turn(house: House) -> None:
     house.channel.go.set()
     await house.pipeline.until(1, "done")
     assert house.channel.texts() == ["answer to hello"]
+
+
+async def test_a_process_that_sheds_begins_no_turn_until_it_is_through(house: House) -> None:
+    """Whatever another replica, or this one later, takes up: nothing is refused, and what runs is not disturbed."""
+    house.agent.on("first", hang)
+    await house.pipeline.submit(message("first"))
+    await until(house.agent.running)
+    await house.health.shed(on=True)
+    await house.pipeline.submit(message("second", chat=MEMBERS[0]))
+    async with asyncio.timeout(LIMIT):
+        while (queue := await house.pipeline.queue()).oldest_waiting_seconds < dispatch.POLL:
+            await asyncio.sleep(0.01)
+    assert (queue.claimable, queue.running) == (1, 1)
+    await house.health.shed(on=False)
+    await house.pipeline.until(1, "done", MEMBERS[0])
+    assert (await house.pipeline.turn(1)).state == pb.TURN_STATE_RUNNING
 
 
 async def test_what_can_be_claimed_and_is_not_has_an_age(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from services.chassis.database import Database
 from services.chassis.errors import LostOwnership, ValorError
 from services.chassis.writer import Transaction
 from services.pipeline import migrations
-from services.pipeline.adapters.store import SqlStore, rows
+from services.pipeline.adapters.store import SqlStore, rows, turns
 from services.pipeline.budget import Amount, Limit, Need, Scope, Unit, Window
 from services.pipeline.gate import Pace
 from services.pipeline.model import (
@@ -203,6 +203,48 @@ async def test_of_more_claimable_lanes_than_wanted_the_rest_stays(store: Store) 
     lanes = [f"telegram:42:{chat}:0" for chat in range(1, 6)]
     assert len(await store.claim(lanes, 3)) == 3
     assert len(await store.claim(lanes, 3)) == 2
+
+
+async def _later(store: Store, seconds: float) -> tuple[float, int, float]:
+    """The oldest claimable turn's age, how many could begin, and the age of what is not delivered, a while later."""
+    store.clock.now += seconds
+    queue = await store.queue()
+    return queue.oldest_waiting, queue.claimable, queue.oldest_undelivered
+
+
+async def test_what_waits_behind_a_turn_of_its_lane_ages_from_the_end_of_that_turn(store: Store) -> None:
+    """F95. Else a chat that floods would look, between two of its turns, as if nobody had worked for a long time."""
+    for number in range(1, 4):
+        await store.accept(asked(number), QUEUED)
+    assert await _later(store, 2.0) == (2.0, 1, 0.0)
+    turn = await store.claimed()
+    assert await _later(store, 100.0) == (0.0, 0, 0.0)
+    await store.finish(turn, SAID, Usage())
+    assert await _later(store, 3.0) == (3.0, 1, 3.0)
+    await store.accept(asked(1, chat=9), QUEUED)
+    assert await _later(store, 1.0) == (4.0, 2, 4.0)
+    first, second = await store.claim(None, 2)
+    store.clock.now += 50.0
+    await store.release(first)
+    assert await _later(store, 0.0) == (50.0, 1, 54.0)
+    await store.fail(second, Draft("sorry"), "X", "y")
+    store.clock.now += 1_000.0
+    await store.replay(second.turn_id)
+    assert (await _later(store, 0.0))[1] == 2
+    (again,) = await store.claim([second.message.lane], 1)
+    assert again.turn_id == second.turn_id
+
+
+@pytest.mark.sqlite
+async def test_what_waits_is_found_without_a_look_at_what_has_begun(store: Store) -> None:
+    """However long a lane is."""
+    one_lane = f"SELECT t.id FROM turns t WHERE t.lane = 'x' AND {turns._CLAIMABLE}"  # noqa: S608
+    for query in (turns._FAIR.format(lanes=""), one_lane):
+        explained = f"EXPLAIN QUERY PLAN {query}"
+        steps = await store.database.read(lambda tx, it=explained: tx.all(it, now=0.0, limit=1))  # type: ignore[misc]
+        used = " ".join(step["detail"] for step in steps)
+        assert "turns_waiting" in used
+        assert "turns_begun" not in used
 
 
 async def test_who_is_too_fast_waits_and_who_comes_next_does_not(tmp_path: Path) -> None:

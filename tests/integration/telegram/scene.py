@@ -99,11 +99,13 @@ class Scene:
     async def telegram(self, *, wait: bool = True, **changes: Any) -> AsyncIterator[Vitals]:
         """The service until the block ends; waits until it has read to the end of its box."""
         vitals = Vitals()
-        read = metric("telegram_verified_time_seconds")
+        read = metric("telegram_verified_timestamp_seconds")
         async with serve(self.settings(**changes), vitals):
             if wait:
                 await vitals.online()
-                await until(lambda: self.pipeline.followed and metric("telegram_verified_time_seconds") > read, LIMIT)
+                await until(
+                    lambda: self.pipeline.followed and metric("telegram_verified_timestamp_seconds") > read, LIMIT
+                )
             yield vitals
 
     def rows(self, query: str) -> list[Any]:

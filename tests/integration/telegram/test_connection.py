@@ -67,12 +67,12 @@ async def test_quiet_is_no_reason_to_reconnect(scene: Scene, anna: Account, monk
     monkeypatch.setattr(receive, "VERIFY", 0.05)
     async with scene.telegram():
         before = metric("telegram_reconnects_total")
-        verified = metric("telegram_verified_time_seconds")
+        verified = metric("telegram_verified_timestamp_seconds")
         asked = scene.dc.world.calls.counts["updates.getState"]
         await until(lambda: scene.dc.world.calls.counts["updates.getState"] > asked + 5)
         assert scene.dc.accepted == 1
         assert metric("telegram_reconnects_total") == before
-        assert metric("telegram_verified_time_seconds") > verified
+        assert metric("telegram_verified_timestamp_seconds") > verified
         await alive(scene, anna, "still there")
 
 

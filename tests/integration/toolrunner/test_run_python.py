@@ -19,6 +19,7 @@ from services.toolrunner.adapters.monty import MontySandbox
 from services.toolrunner.model import Ran
 from services.toolrunner.settings import Settings
 from tests.integration.toolrunner.runner import KEY, Runner, alive
+from tests.support.metrics import change
 from tests.support.process import TOKEN, running
 from tests.support.sandbox import until
 from valor.toolrunner.v1 import toolrunner_pb2 as pb
@@ -194,11 +195,13 @@ async def test_no_worker_outlives_the_sandbox() -> None:
     await until(lambda: not alive(_workers()))  # killed, and gone in a moment
 
 
-async def test_a_worker_that_dies_is_replaced() -> None:
+async def test_a_worker_that_dies_is_counted_and_replaced() -> None:
+    broken = change("toolrunner_broken_sandboxes_total")
     async with MontySandbox.open(1) as sandbox:
         run, worker = await _busy(sandbox)
         worker.kill()
         assert (await run).error == "It broke the sandbox and was stopped."
+        assert broken() == 1
         assert (await sandbox.run("1")).value == "1"
 
 

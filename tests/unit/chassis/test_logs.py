@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from services.chassis import context, logs
+from services.chassis import context, logs, tracing
 
 SECRET = "swordfish-1234"
 
@@ -120,3 +120,12 @@ def test_a_full_disk_costs_lines_and_nothing_else(stream: io.StringIO) -> None:
         reached = True
     assert reached
     assert stream.getvalue() == ""
+
+
+def test_every_line_inside_of_a_trace_carries_its_id(stream: io.StringIO) -> None:
+    with tracing.span("update"):
+        expected = tracing.trace_id()
+        logs.get().info("ours")
+        logging.getLogger("library").warning("a library's")
+    logs.get().info("outside")
+    assert [line.get("trace_id") for line in _lines(stream)] == [expected, expected, None]

@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.chassis import settings
 from services.chassis.errors import SettingsError
+from services.chassis.ladder import MB, Limits
 from services.chassis.settings import ProcessSettings, shared
 
 TOKEN = "a-token-that-nobody-may-see"
@@ -75,6 +76,8 @@ def test_every_setting_is_read_from_its_own_variable(
         ("EXAMPLE_LISTEN", "nowhere", "EXAMPLE_LISTEN is wrong: 'nowhere' is not host:port."),
         ("EXAMPLE_LISTEN", ":7001", "EXAMPLE_LISTEN is wrong: ':7001' is not host:port."),
         ("VALOR_HEALTH", "localhost:http", "VALOR_HEALTH is wrong: 'localhost:http' is not host:port."),
+        ("VALOR_MEMORY_LIMIT", "500", "VALOR_MEMORY_LIMIT and VALOR_MEMORY_EMERGENCY belong together, and one is not"),
+        ("VALOR_MEMORY_EMERGENCY", "0", "VALOR_MEMORY_EMERGENCY is wrong: input should be greater than 0."),
         ("VALOR_METRICS", "localhost:70000", "VALOR_METRICS is wrong: 'localhost:70000' is not host:port."),
     ],
 )
@@ -105,6 +108,16 @@ def test_secrets_are_never_shown() -> None:
         assert TOKEN not in shown
         assert KEY not in shown
     assert loaded.key.get_secret_value() == KEY
+
+
+def test_a_process_keeps_limits_where_it_has_both_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load(Example).ladder() is None
+    monkeypatch.setenv("VALOR_MEMORY_LIMIT", "400")
+    monkeypatch.setenv("VALOR_MEMORY_EMERGENCY", "600")
+    assert settings.load(Example).ladder() == Limits(400 * MB, 600 * MB)
+    monkeypatch.setenv("VALOR_MEMORY_EMERGENCY", "400")
+    with pytest.raises(SettingsError, match=r"^VALOR_MEMORY_EMERGENCY is not above VALOR_MEMORY_LIMIT\.$"):
+        settings.load(Example)
 
 
 def test_settings_are_frozen() -> None:

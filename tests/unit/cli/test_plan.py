@@ -23,10 +23,24 @@ def test_no_port_is_given_twice(tmp_path: Path) -> None:
         *run.addresses.values(),
         *run.health.values(),
         *run.metrics.values(),
+        run.page,
         run.sandbox.listen,
         run.sandbox.control,
     ]
-    assert len(set(given)) == len(given) == 5 + 6 + 6 + 2
+    assert len(set(given)) == len(given) == 5 + 6 + 6 + 1 + 2
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_the_monitor_is_told_where_every_service_is(tmp_path: Path, *, processes: bool) -> None:
+    house = plan(tmp_path, processes=processes)
+    for target in house.environment["MONITOR_TARGETS"].split(","):
+        name, _, where = target.partition("=")
+        process = name if processes else "valor"
+        health, _, metrics = where.partition("/")
+        assert (health, f"{HOST}:{metrics}") == (house.run.health[process], house.run.metrics[process])
+    assert house.environment["MONITOR_HTTP"] == house.run.page
+    chosen = plans.make({"VALOR_DATA": str(tmp_path), "MONITOR_HTTP": "0.0.0.0:80"}, processes=processes, first=FIRST)
+    assert chosen.run.page == "0.0.0.0:80"
 
 
 def test_a_taken_port_is_replaced(tmp_path: Path) -> None:

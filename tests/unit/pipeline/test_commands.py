@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 
 from services.pipeline.budget import Limit
-from services.pipeline.commands import COMMANDS, Commands, status, stopped
-from services.pipeline.model import ChatType, Message, Queue, Role
+from services.pipeline.commands import COMMANDS, Commands, status, stopped, traced
+from services.pipeline.model import ChatType, Message, Queue, Role, Work
 from services.pipeline.plan import Planner
 from services.pipeline.ports import Promises, Store, Used
 from tests.unit.pipeline.messages import said
@@ -19,6 +19,9 @@ class Quiet:
 
     async def used(self, _message: Message) -> list[Used]:
         return []
+
+    async def work_on(self, _message: Message) -> Work | None:
+        return None
 
 
 async def no_limits() -> tuple[Limit, ...]:
@@ -73,6 +76,19 @@ def test_status_says_what_is_measured(queue: Queue, words: str) -> None:
 
 def test_stop_says_whether_something_was_stopped() -> None:
     assert (stopped(0), stopped(1), stopped(7)) == ("There was nothing to stop.", "Stopped.", "Stopped.")
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        (Work(17, 1_767_225_600.0, "0af7651916cd43dd8448eb211c80319c"), "Trace `0af7651916cd43dd8448eb211c80319c`"),
+        (Work(17, 1_767_225_600.0, ""), "no trace was kept"),
+    ],
+)
+def test_trace_tells_turn_time_and_number(work: Work, words: str) -> None:
+    told = traced(work)
+    assert "Turn 17, asked on 2026-01-01 at 00:00:00 UTC" in told
+    assert words in told
 
 
 async def test_start_greets_by_first_name_and_groups_are_told_how_to_call() -> None:

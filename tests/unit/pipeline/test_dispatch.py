@@ -28,7 +28,8 @@ class Desk:
         self.away = 0
         self.lost: set[str] = set()
         self.reclaimed = 0
-        self.dispatcher = Dispatcher(cast("Turns", self), self.run, capacity=10)
+        self.admitted = True
+        self.dispatcher = Dispatcher(cast("Turns", self), self.run, 10, lambda: self.admitted)
 
     async def claim(self, _lanes: Iterable[str] | None, limit: int) -> list[Turn]:
         if self.away:
@@ -184,6 +185,23 @@ async def test_how_a_run_ends_decides_whether_it_is_handed_over(error: Exception
         desk.offer(turn(1))
         await settle()
         assert desk.released == released
+
+
+@pytest.mark.parametrize("polls", [False, True])
+async def test_while_no_work_is_admitted_nothing_begins_and_what_runs_goes_on(
+    monkeypatch: pytest.MonkeyPatch, *, polls: bool
+) -> None:
+    monkeypatch.setattr(dispatch, "POLL", 0.001)
+    async with Desk().open(polls=polls) as desk:
+        desk.offer(turn(1))
+        await until(lambda: desk.begun == ["1:1"])
+        desk.admitted = False
+        desk.offer(turn(2))
+        await settle()
+        assert (desk.begun, desk.ended) == (["1:1"], [])
+        desk.admitted = True
+        desk.dispatcher.look_at(turn(2).message.lane)
+        await until(lambda: desk.begun == ["1:1", "2:1"])
 
 
 async def test_a_run_that_lost_its_lease_is_stopped_and_the_others_go_on() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -102,7 +103,7 @@ class Scripted:
 
 async def test_waits_between_failures_of_the_model_grow() -> None:
     agent = Scripted(BUSY, BUSY, BUSY, ANSWER)
-    assert await agent.answer(turn(), "hello") == ANSWER
+    assert await agent.answer(turn(), "hello") == replace(ANSWER, model_seconds=7.0)
     assert agent.pauses == [1, 2, 4]
 
 

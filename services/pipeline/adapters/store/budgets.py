@@ -54,6 +54,16 @@ class BudgetTable(Table):
 
         return await self._database.read(read)
 
+    async def used_by_all(self) -> list[Used]:
+        """What everybody used today and this month."""
+        day = day_of(self._clock())
+
+        def read(tx: Transaction) -> list[Used]:
+            whole = (Scope.TOTAL, "")
+            return [(Scope.TOTAL, window, _settled(tx, *whole, first_day(window, day), day)) for window in Window]
+
+        return await self._database.read(read)
+
 
 def reserve(tx: Transaction, turn: Turn, need: Need, now: float) -> Refusal | None:
     """Reserve for a call of a turn that has none under way, or say why it may not begin."""

@@ -2,11 +2,12 @@
 
 import re
 
-from services.chassis import fulltext
+from services.chassis import fulltext, tracing
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.model import Account, Address, Message, Said
+from services.pipeline.commands import TRACE
+from services.pipeline.model import Account, Address, Message, Said, Work
 
 
 class HistoryTable(Table):
@@ -44,6 +45,15 @@ class HistoryTable(Table):
 
         return [_said(row) for row in await self._database.read(found)]
 
+    async def work_on(self, message: Message) -> Work | None:
+        """What was done for what a message replies to, else for the last question before it."""
+        about = _REPLIED_TO if message.reply_to else _LAST_ASKED
+        parameters = {**rows.lane(message.account, message.address), "command": f"/{TRACE}%"}
+        replied, order = message.reply_to, message.order_key
+        query = f"{_WORK} WHERE asked.id = ({about})"
+        row = await self._database.read(lambda tx: tx.one(query, **parameters, replied=replied, order=order))
+        return None if row is None else Work(row["id"], row["accept_time"], tracing.trace_id(row["trace"]))
+
 
 _SEARCH = {
     "sqlite": "SELECT h.* FROM chat_words w JOIN chat_history h ON h.id = w.rowid"
@@ -52,6 +62,20 @@ _SEARCH = {
     f" WHERE words_of(message) @@ query AND {rows.LANE} AND deleted = 0"
     " ORDER BY ts_rank(words_of(message), query, 1) DESC, id LIMIT :limit",
 }
+
+
+_WORK = (
+    "SELECT work.id, work.accept_time, work.trace FROM turns asked"
+    " JOIN turns work ON work.id = COALESCE(asked.answered_by, asked.id)"
+)
+_REPLIED_TO = (
+    "SELECT COALESCE(p.turn_id, t.id) FROM chat_history h LEFT JOIN parts p ON p.id = h.part_id"
+    f" LEFT JOIN turns t ON t.history_id = h.id WHERE {rows.CHAT} AND h.message_id = :replied"
+)
+_LAST_ASKED = (
+    f"SELECT t.id FROM chat_history h JOIN turns t ON t.history_id = h.id WHERE {rows.LANE} AND h.direction = 'in'"
+    " AND h.order_key < :order AND h.message NOT LIKE :command ORDER BY h.order_key DESC, h.id DESC LIMIT 1"
+)
 
 
 def _said(row: Row) -> Said:

@@ -121,8 +121,8 @@ def _wait(tx: Transaction, turn_id: int, now: float) -> None:
     tx.run(f"DELETE FROM parts WHERE {_REFUSED}", id=turn_id)
     for turn in rows.move(tx, State.WAITING, _DEAD, id=turn_id):
         promise_rows.void(tx, turn["id"], now)
-        renewed = "edition = edition + 1, attempts = 0, reason = '', acted = 0, answered_by = NULL"
-        tx.run(f"UPDATE turns SET {renewed} WHERE id = :id", id=turn["id"])
+        renewed = "edition = edition + 1, attempts = 0, reason = '', acted = 0, answered_by = NULL, not_before = :now"
+        tx.run(f"UPDATE turns SET {renewed} WHERE id = :id", id=turn["id"], now=now)
         tx.notify("lanes", turn["lane"])
 
 

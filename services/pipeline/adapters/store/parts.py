@@ -2,13 +2,25 @@
 
 from collections.abc import Iterable
 
+from services.chassis import tracing
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.letters import bury
 from services.pipeline.adapters.store.rows import check_held
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.failures import words
-from services.pipeline.model import Account, Draft, LetterKind, Part, PartKind, State, Turn
+from services.pipeline.failures import UNWANTED, words
+from services.pipeline.model import (
+    Account,
+    Draft,
+    LetterKind,
+    Outcome,
+    Part,
+    PartKind,
+    Receipt,
+    Settled,
+    State,
+    Turn,
+)
 
 UNDELIVERABLE = "UNDELIVERABLE"
 
@@ -87,40 +99,44 @@ class PartTable(Table):
                 return
             tx.run(f"DELETE FROM parts WHERE turn_id = :id AND kind = 'reaction' AND {_OPEN}", id=turn.turn_id)
             tx.run(
-                "INSERT INTO parts (turn_id, lane, kind, body, random_id, target, by_agent, create_time)"
-                " VALUES (:id, :lane, 'reaction', :emoji, :random, :target, :by_agent, :now)",
+                "INSERT INTO parts (turn_id, lane, kind, body, random_id, target, by_agent, trace, create_time)"
+                " VALUES (:id, :lane, 'reaction', :emoji, :random, :target, :by_agent, :trace, :now)",
                 id=turn.turn_id,
                 lane=turn.message.lane,
                 emoji=emoji,
                 random=rows.random_id(),
                 target=turn.message.answered,
                 by_agent=int(by_agent),
+                trace=tracing.traceparent(),
                 now=self._clock(),
             )
             tx.notify("parts", turn.message.lane)
 
         await self._database.write(change)
 
-    async def deliver(self, part_id: int, message_id: int, error: str) -> None:
-        """Keep the outcome of a part. A repeat changes nothing."""
+    async def deliver(self, part_id: int, message_id: int, error: str) -> Receipt | None:
+        """Keep the outcome of a part. None: a repeat changes nothing."""
 
-        def change(tx: Transaction) -> None:
+        def change(tx: Transaction) -> Receipt | None:
             now = self._clock()
             part = tx.one(
                 f"UPDATE parts SET receipt_id = :receipt, error = :error, end_time = :now WHERE id = :id AND {_OPEN}"
-                " RETURNING turn_id, lane, kind",
+                " RETURNING turn_id, lane, kind, create_time",
                 id=part_id,
                 receipt=None if error else message_id,
                 error=error or None,
                 now=now,
             )
-            if part is None or part["kind"] == PartKind.REACTION:
-                return
-            _receive(tx, part_id, message_id)
-            _end_turn(tx, part["turn_id"], now)
-            tx.notify("parts", part["lane"])
+            if part is None:
+                return None
+            settled: tuple[Settled, ...] = ()
+            if part["kind"] != PartKind.REACTION:
+                _receive(tx, part_id, message_id)
+                settled = _end_turn(tx, part["turn_id"], error, now)
+                tx.notify("parts", part["lane"])
+            return Receipt(error, max(0.0, now - part["create_time"]), settled)
 
-        await self._database.write(change)
+        return await self._database.write(change)
 
 
 def _receive(tx: Transaction, part_id: int, message_id: int) -> None:
@@ -131,11 +147,14 @@ def _receive(tx: Transaction, part_id: int, message_id: int) -> None:
         tx.run("DELETE FROM chat_history WHERE part_id = :id", id=part_id)
 
 
-def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
-    """A turn whose parts are all settled is done, or failed where one of them could never be delivered."""
+def _end_turn(tx: Transaction, turn_id: int, last_error: str, now: float) -> tuple[Settled, ...]:
+    """A turn whose parts are all settled is done, or failed where one of them could never be delivered.
+
+    What came of it for its person, and those whose messages had joined it; nothing while a word is on its way.
+    """
     rows.hold(tx, turn_id)  # of two that settle its last parts at once, the second sees what the first did
     if tx.value(f"SELECT 1 FROM parts WHERE turn_id = :id AND kind != 'reaction' AND {_OPEN}", id=turn_id) is not None:
-        return
+        return ()
     query = "SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1"
     error = tx.value(query, id=turn_id)
     where = f"{rows.WITH_JOINED} AND state = 'answering'"
@@ -143,3 +162,25 @@ def _end_turn(tx: Transaction, turn_id: int, now: float) -> None:
     if ended and error:
         bury(tx, turn_id, UNDELIVERABLE, str(error), now, kind=LetterKind.PARTS)
         rows.insert_notice(tx, turn_id, Draft(words(UNDELIVERABLE)), now)
+        return ()
+    return tuple(_answered(tx, turn, now) for turn in ended) or _told(tx, turn_id, last_error, now)
+
+
+def _answered(tx: Transaction, turn: Row, now: float) -> Settled:
+    query = "SELECT 1 FROM ended_letters WHERE turn_id = :id AND outcome = 'replayed' LIMIT 1"
+    replayed = tx.value(query, id=turn["id"]) is not None
+    outcome = Outcome.REPLAYED if replayed else Outcome.ANSWERED
+    known = turn["overhead"] is not None and not replayed
+    overhead = max(0.0, turn["overhead"] + now - turn["answer_time"]) if known else None
+    return Settled(outcome, max(0.0, now - turn["accept_time"]), overhead)
+
+
+def _told(tx: Transaction, turn_id: int, error: str, now: float) -> tuple[Settled, ...]:
+    """The last word of a turn that has failed was received or refused; any other turn has nothing to tell."""
+    accepted = tx.value("SELECT accept_time FROM turns WHERE id = :id AND state = 'failed'", id=turn_id)
+    if accepted is None:
+        return ()
+    outcome = Outcome.TOLD
+    if error:
+        outcome = Outcome.UNWANTED if error in UNWANTED else Outcome.UNHEARD
+    return (Settled(outcome, max(0.0, now - accepted)),)

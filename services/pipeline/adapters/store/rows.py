@@ -29,7 +29,8 @@ LANE = "channel = :channel AND account_id = :account AND chat_id = :chat AND top
 CHAT = "channel = :channel AND account_id = :account AND chat_id = :chat"
 
 TURN = (
-    "SELECT t.id AS turn_id, t.fence, t.edition, t.attempts, t.person_id, t.role, t.accept_time, t.trace, h.*"
+    "SELECT t.id AS turn_id, t.fence, t.edition, t.attempts, t.person_id, t.role, t.accept_time, t.not_before, t.trace,"
+    " h.*"
     " FROM turns t JOIN chat_history h ON h.id = t.history_id"
 )
 """What `turn_of` reads."""
@@ -158,7 +159,7 @@ def move(tx: Transaction, to: State, where: str, **parameters: object) -> list[R
     sources = ", ".join(f"'{state}'" for state in sorted(LEGAL[to]))
     return tx.all(
         f"UPDATE turns SET state = '{to}', {_STAMP[to]} WHERE {where} AND state IN ({sources})"
-        " RETURNING id, lane, fence",
+        " RETURNING id, lane, fence, accept_time, answer_time, overhead",
         **parameters,
     )
 

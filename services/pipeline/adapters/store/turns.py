@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from services.chassis.errors import LostOwnership, NotFound, WrongState
-from services.chassis.writer import Transaction
+from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import budgets, promise_rows, rows
 from services.pipeline.adapters.store.leases import LeaseTable
 from services.pipeline.adapters.store.letters import bury, replay_turn
@@ -25,7 +25,6 @@ from services.pipeline.model import (
 )
 from services.pipeline.ports import Person
 
-_TURN = f"{rows.TURN} WHERE t.id = :id"
 _CLAIMABLE = (
     "t.state = 'waiting' AND t.not_before <= :now AND t.answered_by IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.lane = t.lane AND r.state = 'running')"
@@ -33,6 +32,24 @@ _CLAIMABLE = (
     " AND e.not_before <= :now AND (e.order_key < t.order_key OR (e.order_key = t.order_key AND e.id < t.id)))"
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
+
+_BETWEEN = (
+    "COALESCE((SELECT COALESCE(p.answer_time, p.end_time) FROM turns p WHERE p.lane = t.lane AND p.id < t.id"
+    " AND p.state <> 'waiting' ORDER BY p.id DESC LIMIT 1), 0)"
+)
+"""When the lane's turn before was through: until then this one could not begin, however long ago it was accepted."""
+
+_TURN = (
+    f"SELECT claimed.*, {_BETWEEN} AS freed FROM ({rows.TURN} WHERE t.id = :id) AS claimed"
+    " JOIN turns t ON t.id = claimed.turn_id"
+)
+
+_AGES = (
+    "SELECT COUNT(*) AS number, MIN(CASE WHEN freed > ready THEN freed ELSE ready END) AS since FROM"
+    " (SELECT CASE WHEN t.start_time > t.not_before THEN t.start_time ELSE t.not_before END AS ready,"
+    f" {_BETWEEN} AS freed FROM turns t WHERE {_CLAIMABLE}) AS claimable"
+)
+"""How many turns could begin, and since when the oldest could; what was handed over waits since its last run."""
 
 _FAIR = (
     "SELECT id FROM (SELECT t.id, t.accept_time, COALESCE(s.time, 0) AS served, ROW_NUMBER() OVER"
@@ -64,7 +81,7 @@ class TurnTable(LeaseTable):
                 budgets.settle_lost(tx, turn_id, now)
                 tx.run(_SERVE, id=turn_id, now=now)
             claimed = (tx.one(_TURN, id=turn_id) for turn_id in found)
-            return [rows.turn_of(row) for row in claimed if row is not None]
+            return [_claimed(row) for row in claimed if row is not None]
 
         return await self._database.write(change)
 
@@ -163,6 +180,7 @@ class TurnTable(LeaseTable):
         *,
         last: Usage = NO_USAGE,
         steer_ids: Sequence[str] = (),
+        overhead: float | None = None,
     ) -> bool:
         """Write the answer's parts and end the run, and that of what joined; False where the run is outdated."""
 
@@ -178,8 +196,8 @@ class TurnTable(LeaseTable):
             _end(tx, turn, State.ANSWERING, now)
             promise_rows.release(tx, turn.turn_id, now)
             answer_joined(tx, turn.turn_id, now)
-            usage_column = rows.dump_usage(usage)
-            tx.run("UPDATE turns SET usage = :usage WHERE id = :id", id=turn.turn_id, usage=usage_column)
+            cost = {"usage": rows.dump_usage(usage), "overhead": overhead}
+            tx.run("UPDATE turns SET usage = :usage, overhead = :overhead WHERE id = :id", id=turn.turn_id, **cost)
             rows.insert_answer(tx, turn.turn_id, drafts, now)
             return True
 
@@ -213,15 +231,18 @@ class TurnTable(LeaseTable):
 
         def query(tx: Transaction) -> Queue:
             now = self._clock()
-            oldest = tx.value(f"SELECT MIN(t.not_before) FROM turns t WHERE {_CLAIMABLE}", now=now)
+            number, since = tx.all(_AGES, now=now)[0]
+            sent = tx.value("SELECT MIN(create_time) FROM parts WHERE receipt_id IS NULL AND error IS NULL")
             return Queue(
                 waiting=tx.value("SELECT COUNT(*) FROM turns WHERE state = 'waiting'"),
                 running=tx.value("SELECT COUNT(*) FROM turns WHERE state = 'running'"),
                 undelivered=tx.value("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL AND error IS NULL"),
-                oldest_waiting=0.0 if oldest is None else max(0.0, now - oldest),
+                oldest_waiting=_age(since, now),
                 dead=tx.value("SELECT COUNT(*) FROM dead_letters"),
                 promises=tx.value("SELECT COUNT(*) FROM promises WHERE state = 'waiting'"),
                 dropped=tx.value("SELECT COUNT(*) FROM ended_letters WHERE outcome = 'dropped'"),
+                claimable=number,
+                oldest_undelivered=_age(sent, now),
             )
 
         return await self._database.read(query)
@@ -241,6 +262,14 @@ class TurnTable(LeaseTable):
             return _view(tx, "t.id = :id", id=turn_id) or view
 
         return await self._database.write(change)
+
+
+def _claimed(row: Row) -> Turn:
+    return replace(rows.turn_of(row), ready_time=max(row["accept_time"], row["not_before"], row["freed"]))
+
+
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else max(0.0, now - since)
 
 
 def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int) -> list[int]:

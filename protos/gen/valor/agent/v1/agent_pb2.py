@@ -22,51 +22,52 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from valor.common.v1 import common_pb2 as valor_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avalor/agent/v1/agent.proto\x12\x0evalor.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cvalor/common/v1/common.proto\"\x11\n\x0fGetModelRequest\"~\n\x10GetModelResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0binput_price\x18\x02 \x01(\x03\x12\x14\n\x0coutput_price\x18\x03 \x01(\x03\x12\x15\n\rprice_assumed\x18\x04 \x01(\x08\x12\x19\n\x11max_output_tokens\x18\x05 \x01(\x05\"\xc0\x01\n\x0eRunTurnRequest\x12&\n\x05start\x18\x01 \x01(\x0b\x32\x15.valor.agent.v1.StartH\x00\x12\"\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x13.valor.agent.v1.AckH\x00\x12\x31\n\x0bhost_result\x18\x03 \x01(\x0b\x32\x1a.valor.agent.v1.HostResultH\x00\x12&\n\x05steer\x18\x04 \x01(\x0b\x32\x15.valor.agent.v1.SteerH\x00\x42\x07\n\x05\x65vent\"\xb2\x02\n\x05Start\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12+\n\x05scope\x18\x02 \x01(\x0b\x32\x1c.valor.common.v1.SignedScope\x12&\n\x08question\x18\x03 \x01(\x0b\x32\x14.valor.agent.v1.Said\x12&\n\x08reply_to\x18\x04 \x01(\x0b\x32\x14.valor.agent.v1.Said\x12%\n\x07history\x18\x05 \x03(\x0b\x32\x14.valor.agent.v1.Said\x12\r\n\x05group\x18\x06 \x01(\x08\x12\x13\n\x0b\x63heckpoints\x18\x07 \x03(\x0c\x12&\n\x06limits\x18\x08 \x01(\x0b\x32\x16.valor.agent.v1.Limits\x12(\n\x07promise\x18\t \x01(\x0b\x32\x17.valor.agent.v1.Promise\"h\n\x07Promise\x12/\n\x0b\x63reate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"T\n\x04Said\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12-\n\tsend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x06Limits\x12\r\n\x05steps\x18\x01 \x01(\x05\x12\x12\n\ntool_calls\x18\x02 \x01(\x05\x12\x13\n\x0b\x65qual_calls\x18\x03 \x01(\x05\"\x13\n\x03\x41\x63k\x12\x0c\n\x04step\x18\x01 \x01(\x05\":\n\nHostResult\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\"N\n\x05Steer\x12\x10\n\x08steer_id\x18\x01 \x01(\t\x12\"\n\x04said\x18\x02 \x01(\x0b\x32\x14.valor.agent.v1.Said\x12\x0f\n\x07rewords\x18\x03 \x01(\x08\"\xad\x02\n\x0fRunTurnResponse\x12&\n\x05\x64\x65lta\x18\x01 \x01(\x0b\x32\x15.valor.agent.v1.DeltaH\x00\x12$\n\x04step\x18\x02 \x01(\x0b\x32\x14.valor.agent.v1.StepH\x00\x12\x33\n\x0ctool_started\x18\x03 \x01(\x0b\x32\x1b.valor.agent.v1.ToolStartedH\x00\x12\x35\n\rtool_finished\x18\x04 \x01(\x0b\x32\x1c.valor.agent.v1.ToolFinishedH\x00\x12-\n\thost_call\x18\x05 \x01(\x0b\x32\x18.valor.agent.v1.HostCallH\x00\x12(\n\x06output\x18\x06 \x01(\x0b\x32\x16.valor.agent.v1.OutputH\x00\x42\x07\n\x05\x65vent\"&\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07restart\x18\x02 \x01(\x08\"x\n\x04Step\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\x12%\n\x05usage\x18\x03 \x01(\x0b\x32\x16.valor.common.v1.Usage\x12\x11\n\tsteer_ids\x18\x04 \x03(\t\x12\x14\n\x0cside_effects\x18\x05 \x01(\x08\"8\n\x0bToolStarted\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\";\n\x0cToolFinished\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x08\"H\n\x08HostCall\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\targuments\x18\x04 \x01(\t\"\x8b\x01\n\x06Output\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x05usage\x18\x02 \x01(\x0b\x32\x16.valor.common.v1.Usage\x12\r\n\x05model\x18\x03 \x01(\t\x12\x11\n\tsteer_ids\x18\x04 \x03(\t\x12*\n\nlast_usage\x18\x05 \x01(\x0b\x32\x16.valor.common.v1.Usage2\xad\x01\n\x0c\x41gentService\x12N\n\x07RunTurn\x12\x1e.valor.agent.v1.RunTurnRequest\x1a\x1f.valor.agent.v1.RunTurnResponse(\x01\x30\x01\x12M\n\x08GetModel\x12\x1f.valor.agent.v1.GetModelRequest\x1a .valor.agent.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1avalor/agent/v1/agent.proto\x12\x0evalor.agent.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cvalor/common/v1/common.proto\"\x11\n\x0fGetModelRequest\"~\n\x10GetModelResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0binput_price\x18\x02 \x01(\x03\x12\x14\n\x0coutput_price\x18\x03 \x01(\x03\x12\x15\n\rprice_assumed\x18\x04 \x01(\x08\x12\x19\n\x11max_output_tokens\x18\x05 \x01(\x05\"\xc0\x01\n\x0eRunTurnRequest\x12&\n\x05start\x18\x01 \x01(\x0b\x32\x15.valor.agent.v1.StartH\x00\x12\"\n\x03\x61\x63k\x18\x02 \x01(\x0b\x32\x13.valor.agent.v1.AckH\x00\x12\x31\n\x0bhost_result\x18\x03 \x01(\x0b\x32\x1a.valor.agent.v1.HostResultH\x00\x12&\n\x05steer\x18\x04 \x01(\x0b\x32\x15.valor.agent.v1.SteerH\x00\x42\x07\n\x05\x65vent\"\xb2\x02\n\x05Start\x12\x0f\n\x07turn_id\x18\x01 \x01(\t\x12+\n\x05scope\x18\x02 \x01(\x0b\x32\x1c.valor.common.v1.SignedScope\x12&\n\x08question\x18\x03 \x01(\x0b\x32\x14.valor.agent.v1.Said\x12&\n\x08reply_to\x18\x04 \x01(\x0b\x32\x14.valor.agent.v1.Said\x12%\n\x07history\x18\x05 \x03(\x0b\x32\x14.valor.agent.v1.Said\x12\r\n\x05group\x18\x06 \x01(\x08\x12\x13\n\x0b\x63heckpoints\x18\x07 \x03(\x0c\x12&\n\x06limits\x18\x08 \x01(\x0b\x32\x16.valor.agent.v1.Limits\x12(\n\x07promise\x18\t \x01(\x0b\x32\x17.valor.agent.v1.Promise\"h\n\x07Promise\x12/\n\x0b\x63reate_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64ue_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"T\n\x04Said\x12\x0f\n\x07speaker\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12-\n\tsend_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x06Limits\x12\r\n\x05steps\x18\x01 \x01(\x05\x12\x12\n\ntool_calls\x18\x02 \x01(\x05\x12\x13\n\x0b\x65qual_calls\x18\x03 \x01(\x05\"\x13\n\x03\x41\x63k\x12\x0c\n\x04step\x18\x01 \x01(\x05\":\n\nHostResult\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\"N\n\x05Steer\x12\x10\n\x08steer_id\x18\x01 \x01(\t\x12\"\n\x04said\x18\x02 \x01(\x0b\x32\x14.valor.agent.v1.Said\x12\x0f\n\x07rewords\x18\x03 \x01(\x08\"\xad\x02\n\x0fRunTurnResponse\x12&\n\x05\x64\x65lta\x18\x01 \x01(\x0b\x32\x15.valor.agent.v1.DeltaH\x00\x12$\n\x04step\x18\x02 \x01(\x0b\x32\x14.valor.agent.v1.StepH\x00\x12\x33\n\x0ctool_started\x18\x03 \x01(\x0b\x32\x1b.valor.agent.v1.ToolStartedH\x00\x12\x35\n\rtool_finished\x18\x04 \x01(\x0b\x32\x1c.valor.agent.v1.ToolFinishedH\x00\x12-\n\thost_call\x18\x05 \x01(\x0b\x32\x18.valor.agent.v1.HostCallH\x00\x12(\n\x06output\x18\x06 \x01(\x0b\x32\x16.valor.agent.v1.OutputH\x00\x42\x07\n\x05\x65vent\"&\n\x05\x44\x65lta\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07restart\x18\x02 \x01(\x08\"x\n\x04Step\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\x12\n\ncheckpoint\x18\x02 \x01(\x0c\x12%\n\x05usage\x18\x03 \x01(\x0b\x32\x16.valor.common.v1.Usage\x12\x11\n\tsteer_ids\x18\x04 \x03(\t\x12\x14\n\x0cside_effects\x18\x05 \x01(\x08\"8\n\x0bToolStarted\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\";\n\x0cToolFinished\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x08\"H\n\x08HostCall\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05index\x18\x02 \x01(\x05\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\targuments\x18\x04 \x01(\t\"\xba\x01\n\x06Output\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x05usage\x18\x02 \x01(\x0b\x32\x16.valor.common.v1.Usage\x12\r\n\x05model\x18\x03 \x01(\t\x12\x11\n\tsteer_ids\x18\x04 \x03(\t\x12*\n\nlast_usage\x18\x05 \x01(\x0b\x32\x16.valor.common.v1.Usage\x12-\n\nmodel_time\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration2\xad\x01\n\x0c\x41gentService\x12N\n\x07RunTurn\x12\x1e.valor.agent.v1.RunTurnRequest\x1a\x1f.valor.agent.v1.RunTurnResponse(\x01\x30\x01\x12M\n\x08GetModel\x12\x1f.valor.agent.v1.GetModelRequest\x1a .valor.agent.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'valor.agent.v1.agent_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETMODELREQUEST']._serialized_start=109
-  _globals['_GETMODELREQUEST']._serialized_end=126
-  _globals['_GETMODELRESPONSE']._serialized_start=128
-  _globals['_GETMODELRESPONSE']._serialized_end=254
-  _globals['_RUNTURNREQUEST']._serialized_start=257
-  _globals['_RUNTURNREQUEST']._serialized_end=449
-  _globals['_START']._serialized_start=452
-  _globals['_START']._serialized_end=758
-  _globals['_PROMISE']._serialized_start=760
-  _globals['_PROMISE']._serialized_end=864
-  _globals['_SAID']._serialized_start=866
-  _globals['_SAID']._serialized_end=950
-  _globals['_LIMITS']._serialized_start=952
-  _globals['_LIMITS']._serialized_end=1016
-  _globals['_ACK']._serialized_start=1018
-  _globals['_ACK']._serialized_end=1037
-  _globals['_HOSTRESULT']._serialized_start=1039
-  _globals['_HOSTRESULT']._serialized_end=1097
-  _globals['_STEER']._serialized_start=1099
-  _globals['_STEER']._serialized_end=1177
-  _globals['_RUNTURNRESPONSE']._serialized_start=1180
-  _globals['_RUNTURNRESPONSE']._serialized_end=1481
-  _globals['_DELTA']._serialized_start=1483
-  _globals['_DELTA']._serialized_end=1521
-  _globals['_STEP']._serialized_start=1523
-  _globals['_STEP']._serialized_end=1643
-  _globals['_TOOLSTARTED']._serialized_start=1645
-  _globals['_TOOLSTARTED']._serialized_end=1701
-  _globals['_TOOLFINISHED']._serialized_start=1703
-  _globals['_TOOLFINISHED']._serialized_end=1762
-  _globals['_HOSTCALL']._serialized_start=1764
-  _globals['_HOSTCALL']._serialized_end=1836
-  _globals['_OUTPUT']._serialized_start=1839
-  _globals['_OUTPUT']._serialized_end=1978
-  _globals['_AGENTSERVICE']._serialized_start=1981
-  _globals['_AGENTSERVICE']._serialized_end=2154
+  _globals['_GETMODELREQUEST']._serialized_start=141
+  _globals['_GETMODELREQUEST']._serialized_end=158
+  _globals['_GETMODELRESPONSE']._serialized_start=160
+  _globals['_GETMODELRESPONSE']._serialized_end=286
+  _globals['_RUNTURNREQUEST']._serialized_start=289
+  _globals['_RUNTURNREQUEST']._serialized_end=481
+  _globals['_START']._serialized_start=484
+  _globals['_START']._serialized_end=790
+  _globals['_PROMISE']._serialized_start=792
+  _globals['_PROMISE']._serialized_end=896
+  _globals['_SAID']._serialized_start=898
+  _globals['_SAID']._serialized_end=982
+  _globals['_LIMITS']._serialized_start=984
+  _globals['_LIMITS']._serialized_end=1048
+  _globals['_ACK']._serialized_start=1050
+  _globals['_ACK']._serialized_end=1069
+  _globals['_HOSTRESULT']._serialized_start=1071
+  _globals['_HOSTRESULT']._serialized_end=1129
+  _globals['_STEER']._serialized_start=1131
+  _globals['_STEER']._serialized_end=1209
+  _globals['_RUNTURNRESPONSE']._serialized_start=1212
+  _globals['_RUNTURNRESPONSE']._serialized_end=1513
+  _globals['_DELTA']._serialized_start=1515
+  _globals['_DELTA']._serialized_end=1553
+  _globals['_STEP']._serialized_start=1555
+  _globals['_STEP']._serialized_end=1675
+  _globals['_TOOLSTARTED']._serialized_start=1677
+  _globals['_TOOLSTARTED']._serialized_end=1733
+  _globals['_TOOLFINISHED']._serialized_start=1735
+  _globals['_TOOLFINISHED']._serialized_end=1794
+  _globals['_HOSTCALL']._serialized_start=1796
+  _globals['_HOSTCALL']._serialized_end=1868
+  _globals['_OUTPUT']._serialized_start=1871
+  _globals['_OUTPUT']._serialized_end=2057
+  _globals['_AGENTSERVICE']._serialized_start=2060
+  _globals['_AGENTSERVICE']._serialized_end=2233
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -524,6 +525,7 @@ class Output(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     STEER_IDS_FIELD_NUMBER: _builtins.int
     LAST_USAGE_FIELD_NUMBER: _builtins.int
+    MODEL_TIME_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     model: _builtins.str
     @_builtins.property
@@ -538,6 +540,10 @@ class Output(_message.Message):
     def last_usage(self) -> _common_pb2.Usage:
         """What the model was paid since the last Step."""
 
+    @_builtins.property
+    def model_time(self) -> _duration_pb2.Duration:
+        """How long this attempt waited for the model. What else its time went to is the house's own."""
+
     def __init__(
         self,
         *,
@@ -546,10 +552,11 @@ class Output(_message.Message):
         model: _builtins.str = ...,
         steer_ids: _abc.Iterable[_builtins.str] | None = ...,
         last_usage: _common_pb2.Usage | None = ...,
+        model_time: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "model_time", b"model_time", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "model", b"model", "steer_ids", b"steer_ids", "text", b"text", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_usage", b"last_usage", "model", b"model", "model_time", b"model_time", "steer_ids", b"steer_ids", "text", b"text", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,19 +25,43 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evalor/monitor/v1/monitor.proto\x12\x10valor.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetHealthRequest\"4\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"}\n\x11GetHealthResponse\x12\r\n\x05score\x18\x01 \x01(\x05\x12\'\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x17.valor.monitor.v1.Check\x12\x30\n\x0cmeasure_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2f\n\x0eMonitorService\x12T\n\tGetHealth\x12\".valor.monitor.v1.GetHealthRequest\x1a#.valor.monitor.v1.GetHealthResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1evalor/monitor/v1/monitor.proto\x12\x10valor.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetHealthRequest\"4\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"}\n\x11GetHealthResponse\x12\r\n\x05score\x18\x01 \x01(\x05\x12\'\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x17.valor.monitor.v1.Check\x12\x30\n\x0cmeasure_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x12\n\x10GetStatusRequest\"[\n\x07Replica\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04well\x18\x03 \x01(\x08\x12\x0f\n\x07standby\x18\x04 \x01(\x08\x12\x0f\n\x07trouble\x18\x05 \x01(\t\"\xdd\x01\n\x07Process\x12\x10\n\x08services\x18\x01 \x03(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x1b\n\x0eresident_bytes\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tcpu_cores\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08sessions\x18\x05 \x01(\x05H\x02\x88\x01\x01\x12$\n\x04step\x18\x06 \x01(\x0e\x32\x16.valor.monitor.v1.Step\x12\x0f\n\x07trouble\x18\x07 \x01(\tB\x11\n\x0f_resident_bytesB\x0c\n\n_cpu_coresB\x0b\n\t_sessions\"\xa3\x01\n\x05Queue\x12\x0f\n\x07waiting\x18\x01 \x01(\x05\x12\x0f\n\x07running\x18\x02 \x01(\x05\x12\x11\n\tclaimable\x18\x03 \x01(\x05\x12\x1e\n\x16oldest_waiting_seconds\x18\x04 \x01(\x01\x12\x13\n\x0bundelivered\x18\x05 \x01(\x05\x12\"\n\x1aoldest_undelivered_seconds\x18\x06 \x01(\x01\x12\x0c\n\x04\x64\x65\x61\x64\x18\x07 \x01(\x05\"w\n\x05\x41lert\x12\r\n\x05\x61lert\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08severity\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x0c\x41lertChannel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07pending\x18\x02 \x01(\x05\x12\x0f\n\x07trouble\x18\x03 \x01(\t\x12-\n\tsend_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x89\x01\n\x05Scale\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x14\n\x07\x64\x65sired\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04held\x18\x04 \x01(\t\x12/\n\x0b\x64\x65\x63ide_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\n\n\x08_desired\"\xb0\x02\n\x05Point\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05score\x18\x02 \x01(\x05\x12\x33\n\x06\x63hecks\x18\x03 \x03(\x0b\x32#.valor.monitor.v1.Point.ChecksEntry\x12#\n\x16oldest_waiting_seconds\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0eresident_bytes\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04\x64\x65\x61\x64\x18\x06 \x01(\x05H\x02\x88\x01\x01\x1a-\n\x0b\x43hecksEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x42\x19\n\x17_oldest_waiting_secondsB\x11\n\x0f_resident_bytesB\x07\n\x05_dead\"\x9c\x05\n\x11GetStatusResponse\x12\r\n\x05score\x18\x01 \x01(\x05\x12\'\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x17.valor.monitor.v1.Check\x12\x30\n\x0cmeasure_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12+\n\x08replicas\x18\x04 \x03(\x0b\x32\x19.valor.monitor.v1.Replica\x12,\n\tprocesses\x18\x05 \x03(\x0b\x32\x19.valor.monitor.v1.Process\x12&\n\x05queue\x18\x06 \x01(\x0b\x32\x17.valor.monitor.v1.Queue\x12\x1f\n\x12\x66irst_text_seconds\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\"\n\x15model_limited_seconds\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x1f\n\x12\x66lood_wait_seconds\x18\t \x01(\x01H\x02\x88\x01\x01\x12\'\n\x06\x61lerts\x18\n \x03(\x0b\x32\x17.valor.monitor.v1.Alert\x12\x30\n\x08\x63hannels\x18\x0b \x03(\x0b\x32\x1e.valor.monitor.v1.AlertChannel\x12\'\n\x06scales\x18\x0c \x03(\x0b\x32\x17.valor.monitor.v1.Scale\x12(\n\x07\x63hanges\x18\r \x03(\x0b\x32\x17.valor.monitor.v1.Scale\x12(\n\x07history\x18\x0e \x03(\x0b\x32\x17.valor.monitor.v1.Point\x12\x14\n\x0cpage_address\x18\x0f \x01(\tB\x15\n\x13_first_text_secondsB\x18\n\x16_model_limited_secondsB\x15\n\x13_flood_wait_seconds*\\\n\x04Step\x12\x14\n\x10STEP_UNSPECIFIED\x10\x00\x12\r\n\tSTEP_FINE\x10\x01\x12\x0e\n\nSTEP_CLEAN\x10\x02\x12\r\n\tSTEP_SHED\x10\x03\x12\x10\n\x0cSTEP_RESTART\x10\x04\x32\xbc\x01\n\x0eMonitorService\x12T\n\tGetHealth\x12\".valor.monitor.v1.GetHealthRequest\x1a#.valor.monitor.v1.GetHealthResponse\x12T\n\tGetStatus\x12\".valor.monitor.v1.GetStatusRequest\x1a#.valor.monitor.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'valor.monitor.v1.monitor_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_POINT_CHECKSENTRY']._loaded_options = None
+  _globals['_POINT_CHECKSENTRY']._serialized_options = b'8\001'
+  _globals['_STEP']._serialized_start=2139
+  _globals['_STEP']._serialized_end=2231
   _globals['_GETHEALTHREQUEST']._serialized_start=85
   _globals['_GETHEALTHREQUEST']._serialized_end=103
   _globals['_CHECK']._serialized_start=105
   _globals['_CHECK']._serialized_end=157
   _globals['_GETHEALTHRESPONSE']._serialized_start=159
   _globals['_GETHEALTHRESPONSE']._serialized_end=284
-  _globals['_MONITORSERVICE']._serialized_start=286
-  _globals['_MONITORSERVICE']._serialized_end=388
+  _globals['_GETSTATUSREQUEST']._serialized_start=286
+  _globals['_GETSTATUSREQUEST']._serialized_end=304
+  _globals['_REPLICA']._serialized_start=306
+  _globals['_REPLICA']._serialized_end=397
+  _globals['_PROCESS']._serialized_start=400
+  _globals['_PROCESS']._serialized_end=621
+  _globals['_QUEUE']._serialized_start=624
+  _globals['_QUEUE']._serialized_end=787
+  _globals['_ALERT']._serialized_start=789
+  _globals['_ALERT']._serialized_end=908
+  _globals['_ALERTCHANNEL']._serialized_start=910
+  _globals['_ALERTCHANNEL']._serialized_end=1019
+  _globals['_SCALE']._serialized_start=1022
+  _globals['_SCALE']._serialized_end=1159
+  _globals['_POINT']._serialized_start=1162
+  _globals['_POINT']._serialized_end=1466
+  _globals['_POINT_CHECKSENTRY']._serialized_start=1366
+  _globals['_POINT_CHECKSENTRY']._serialized_end=1411
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1469
+  _globals['_GETSTATUSRESPONSE']._serialized_end=2137
+  _globals['_MONITORSERVICE']._serialized_start=2234
+  _globals['_MONITORSERVICE']._serialized_end=2422
 # @@protoc_insertion_point(module_scope)

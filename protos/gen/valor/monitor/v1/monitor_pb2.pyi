@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,28 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Step:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Step.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STEP_UNSPECIFIED: _Step.ValueType  # 0
+    STEP_FINE: _Step.ValueType  # 1
+    STEP_CLEAN: _Step.ValueType  # 2
+    STEP_SHED: _Step.ValueType  # 3
+    STEP_RESTART: _Step.ValueType  # 4
+
+class Step(_Step, metaclass=_StepEnumTypeWrapper):
+    """What a process ought to do about its memory."""
+
+STEP_UNSPECIFIED: Step.ValueType  # 0
+STEP_FINE: Step.ValueType  # 1
+STEP_CLEAN: Step.ValueType  # 2
+STEP_SHED: Step.ValueType  # 3
+STEP_RESTART: Step.ValueType  # 4
+Global___Step: _TypeAlias = Step  # noqa: Y015
 
 @_typing.final
 class GetHealthRequest(_message.Message):
@@ -93,3 +116,424 @@ class GetHealthResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHealthResponse: _TypeAlias = GetHealthResponse  # noqa: Y015
+
+@_typing.final
+class GetStatusRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatusRequest: _TypeAlias = GetStatusRequest  # noqa: Y015
+
+@_typing.final
+class Replica(_message.Message):
+    """A replica of a service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    WELL_FIELD_NUMBER: _builtins.int
+    STANDBY_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    address: _builtins.str
+    """Its health port."""
+    well: _builtins.bool
+    standby: _builtins.bool
+    """It lives, and would take over from the one at work."""
+    trouble: _builtins.str
+    """Why it is not well, in plain words."""
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        address: _builtins.str = ...,
+        well: _builtins.bool = ...,
+        standby: _builtins.bool = ...,
+        trouble: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "service", b"service", "standby", b"standby", "trouble", b"trouble", "well", b"well"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replica: _TypeAlias = Replica  # noqa: Y015
+
+@_typing.final
+class Process(_message.Message):
+    """A process, and what it uses."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICES_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    RESIDENT_BYTES_FIELD_NUMBER: _builtins.int
+    CPU_CORES_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """Its metrics page."""
+    resident_bytes: _builtins.float
+    cpu_cores: _builtins.float
+    sessions: _builtins.int
+    """Turns or calls under way."""
+    step: Global___Step.ValueType
+    trouble: _builtins.str
+    """Why nothing is known of it, in plain words."""
+    @_builtins.property
+    def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The services in it."""
+
+    def __init__(
+        self,
+        *,
+        services: _abc.Iterable[_builtins.str] | None = ...,
+        address: _builtins.str = ...,
+        resident_bytes: _builtins.float | None = ...,
+        cpu_cores: _builtins.float | None = ...,
+        sessions: _builtins.int | None = ...,
+        step: Global___Step.ValueType = ...,
+        trouble: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cpu_cores", b"_cpu_cores", "_resident_bytes", b"_resident_bytes", "_sessions", b"_sessions", "cpu_cores", b"cpu_cores", "resident_bytes", b"resident_bytes", "sessions", b"sessions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cpu_cores", b"_cpu_cores", "_resident_bytes", b"_resident_bytes", "_sessions", b"_sessions", "address", b"address", "cpu_cores", b"cpu_cores", "resident_bytes", b"resident_bytes", "services", b"services", "sessions", b"sessions", "step", b"step", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cpu_cores: _TypeAlias = _typing.Literal["cpu_cores"]  # noqa: Y015
+    _WhichOneofArgType__cpu_cores: _TypeAlias = _typing.Literal["_cpu_cores", b"_cpu_cores"]  # noqa: Y015
+    _WhichOneofReturnType__resident_bytes: _TypeAlias = _typing.Literal["resident_bytes"]  # noqa: Y015
+    _WhichOneofArgType__resident_bytes: _TypeAlias = _typing.Literal["_resident_bytes", b"_resident_bytes"]  # noqa: Y015
+    _WhichOneofReturnType__sessions: _TypeAlias = _typing.Literal["sessions"]  # noqa: Y015
+    _WhichOneofArgType__sessions: _TypeAlias = _typing.Literal["_sessions", b"_sessions"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cpu_cores) -> _WhichOneofReturnType__cpu_cores | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__resident_bytes) -> _WhichOneofReturnType__resident_bytes | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sessions) -> _WhichOneofReturnType__sessions | None: ...
+
+Global___Process: _TypeAlias = Process  # noqa: Y015
+
+@_typing.final
+class Queue(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAITING_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    CLAIMABLE_FIELD_NUMBER: _builtins.int
+    OLDEST_WAITING_SECONDS_FIELD_NUMBER: _builtins.int
+    UNDELIVERED_FIELD_NUMBER: _builtins.int
+    OLDEST_UNDELIVERED_SECONDS_FIELD_NUMBER: _builtins.int
+    DEAD_FIELD_NUMBER: _builtins.int
+    waiting: _builtins.int
+    running: _builtins.int
+    claimable: _builtins.int
+    """Turns that could begin now."""
+    oldest_waiting_seconds: _builtins.float
+    undelivered: _builtins.int
+    oldest_undelivered_seconds: _builtins.float
+    dead: _builtins.int
+    def __init__(
+        self,
+        *,
+        waiting: _builtins.int = ...,
+        running: _builtins.int = ...,
+        claimable: _builtins.int = ...,
+        oldest_waiting_seconds: _builtins.float = ...,
+        undelivered: _builtins.int = ...,
+        oldest_undelivered_seconds: _builtins.float = ...,
+        dead: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimable", b"claimable", "dead", b"dead", "oldest_undelivered_seconds", b"oldest_undelivered_seconds", "oldest_waiting_seconds", b"oldest_waiting_seconds", "running", b"running", "undelivered", b"undelivered", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Queue: _TypeAlias = Queue  # noqa: Y015
+
+@_typing.final
+class Alert(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALERT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    alert: _builtins.str
+    """"part_down", "score_low", …; services/monitor/rules.py has all."""
+    subject: _builtins.str
+    """The service or process that it is about; empty: the house."""
+    severity: _builtins.str
+    """"warning" or "critical"."""
+    text: _builtins.str
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        alert: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        text: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alert", b"alert", "severity", b"severity", "start_time", b"start_time", "subject", b"subject", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Alert: _TypeAlias = Alert  # noqa: Y015
+
+@_typing.final
+class AlertChannel(_message.Message):
+    """A way to tell people of alerts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PENDING_FIELD_NUMBER: _builtins.int
+    TROUBLE_FIELD_NUMBER: _builtins.int
+    SEND_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    pending: _builtins.int
+    """Notices that it has not taken yet."""
+    trouble: _builtins.str
+    """Why the last attempt failed; empty: it did not."""
+    @_builtins.property
+    def send_time(self) -> _timestamp_pb2.Timestamp:
+        """When it took something last."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        pending: _builtins.int = ...,
+        trouble: _builtins.str = ...,
+        send_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["send_time", b"send_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "pending", b"pending", "send_time", b"send_time", "trouble", b"trouble"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlertChannel: _TypeAlias = AlertChannel  # noqa: Y015
+
+@_typing.final
+class Scale(_message.Message):
+    """How many replicas a service ought to have, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    DESIRED_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    desired: _builtins.int
+    """Unset: nobody knows."""
+    reason: _builtins.str
+    held: _builtins.str
+    """What keeps it from being another number: "model_limited", …; empty: nothing."""
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is so."""
+
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        desired: _builtins.int | None = ...,
+        reason: _builtins.str = ...,
+        held: _builtins.str = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_desired", b"_desired", "decide_time", b"decide_time", "desired", b"desired"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_desired", b"_desired", "decide_time", b"decide_time", "desired", b"desired", "held", b"held", "reason", b"reason", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__desired: _TypeAlias = _typing.Literal["desired"]  # noqa: Y015
+    _WhichOneofArgType__desired: _TypeAlias = _typing.Literal["_desired", b"_desired"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__desired) -> _WhichOneofReturnType__desired | None: ...
+
+Global___Scale: _TypeAlias = Scale  # noqa: Y015
+
+@_typing.final
+class Point(_message.Message):
+    """The worst of one minute."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ChecksEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TIME_FIELD_NUMBER: _builtins.int
+    SCORE_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    OLDEST_WAITING_SECONDS_FIELD_NUMBER: _builtins.int
+    RESIDENT_BYTES_FIELD_NUMBER: _builtins.int
+    DEAD_FIELD_NUMBER: _builtins.int
+    score: _builtins.int
+    oldest_waiting_seconds: _builtins.float
+    resident_bytes: _builtins.float
+    """Of all processes together."""
+    dead: _builtins.int
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """Its beginning."""
+
+    @_builtins.property
+    def checks(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        score: _builtins.int = ...,
+        checks: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        oldest_waiting_seconds: _builtins.float | None = ...,
+        resident_bytes: _builtins.float | None = ...,
+        dead: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_dead", b"_dead", "_oldest_waiting_seconds", b"_oldest_waiting_seconds", "_resident_bytes", b"_resident_bytes", "dead", b"dead", "oldest_waiting_seconds", b"oldest_waiting_seconds", "resident_bytes", b"resident_bytes", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dead", b"_dead", "_oldest_waiting_seconds", b"_oldest_waiting_seconds", "_resident_bytes", b"_resident_bytes", "checks", b"checks", "dead", b"dead", "oldest_waiting_seconds", b"oldest_waiting_seconds", "resident_bytes", b"resident_bytes", "score", b"score", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__dead: _TypeAlias = _typing.Literal["dead"]  # noqa: Y015
+    _WhichOneofArgType__dead: _TypeAlias = _typing.Literal["_dead", b"_dead"]  # noqa: Y015
+    _WhichOneofReturnType__oldest_waiting_seconds: _TypeAlias = _typing.Literal["oldest_waiting_seconds"]  # noqa: Y015
+    _WhichOneofArgType__oldest_waiting_seconds: _TypeAlias = _typing.Literal["_oldest_waiting_seconds", b"_oldest_waiting_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__resident_bytes: _TypeAlias = _typing.Literal["resident_bytes"]  # noqa: Y015
+    _WhichOneofArgType__resident_bytes: _TypeAlias = _typing.Literal["_resident_bytes", b"_resident_bytes"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dead) -> _WhichOneofReturnType__dead | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__oldest_waiting_seconds) -> _WhichOneofReturnType__oldest_waiting_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__resident_bytes) -> _WhichOneofReturnType__resident_bytes | None: ...
+
+Global___Point: _TypeAlias = Point  # noqa: Y015
+
+@_typing.final
+class GetStatusResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    MEASURE_TIME_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    PROCESSES_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
+    FIRST_TEXT_SECONDS_FIELD_NUMBER: _builtins.int
+    MODEL_LIMITED_SECONDS_FIELD_NUMBER: _builtins.int
+    FLOOD_WAIT_SECONDS_FIELD_NUMBER: _builtins.int
+    ALERTS_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    SCALES_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    PAGE_ADDRESS_FIELD_NUMBER: _builtins.int
+    score: _builtins.int
+    first_text_seconds: _builtins.float
+    """How long people waited for the first word of the model, over the last minute."""
+    model_limited_seconds: _builtins.float
+    """For how long the model's provider takes no more requests."""
+    flood_wait_seconds: _builtins.float
+    """The longest flood wait of Telegram that is not over."""
+    page_address: _builtins.str
+    """Where the status page is."""
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]: ...
+    @_builtins.property
+    def measure_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def replicas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Replica]: ...
+    @_builtins.property
+    def processes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Process]: ...
+    @_builtins.property
+    def queue(self) -> Global___Queue: ...
+    @_builtins.property
+    def alerts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Alert]:
+        """What fires, the oldest first."""
+
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlertChannel]: ...
+    @_builtins.property
+    def scales(self) -> _containers.RepeatedCompositeFieldContainer[Global___Scale]:
+        """The last decision about each service."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Scale]:
+        """The last decisions that differed from those before, the newest first."""
+
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___Point]:
+        """The last 24 hours, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        score: _builtins.int = ...,
+        checks: _abc.Iterable[Global___Check] | None = ...,
+        measure_time: _timestamp_pb2.Timestamp | None = ...,
+        replicas: _abc.Iterable[Global___Replica] | None = ...,
+        processes: _abc.Iterable[Global___Process] | None = ...,
+        queue: Global___Queue | None = ...,
+        first_text_seconds: _builtins.float | None = ...,
+        model_limited_seconds: _builtins.float | None = ...,
+        flood_wait_seconds: _builtins.float | None = ...,
+        alerts: _abc.Iterable[Global___Alert] | None = ...,
+        channels: _abc.Iterable[Global___AlertChannel] | None = ...,
+        scales: _abc.Iterable[Global___Scale] | None = ...,
+        changes: _abc.Iterable[Global___Scale] | None = ...,
+        history: _abc.Iterable[Global___Point] | None = ...,
+        page_address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_first_text_seconds", b"_first_text_seconds", "_flood_wait_seconds", b"_flood_wait_seconds", "_model_limited_seconds", b"_model_limited_seconds", "first_text_seconds", b"first_text_seconds", "flood_wait_seconds", b"flood_wait_seconds", "measure_time", b"measure_time", "model_limited_seconds", b"model_limited_seconds", "queue", b"queue"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_text_seconds", b"_first_text_seconds", "_flood_wait_seconds", b"_flood_wait_seconds", "_model_limited_seconds", b"_model_limited_seconds", "alerts", b"alerts", "changes", b"changes", "channels", b"channels", "checks", b"checks", "first_text_seconds", b"first_text_seconds", "flood_wait_seconds", b"flood_wait_seconds", "history", b"history", "measure_time", b"measure_time", "model_limited_seconds", b"model_limited_seconds", "page_address", b"page_address", "processes", b"processes", "queue", b"queue", "replicas", b"replicas", "scales", b"scales", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__first_text_seconds: _TypeAlias = _typing.Literal["first_text_seconds"]  # noqa: Y015
+    _WhichOneofArgType__first_text_seconds: _TypeAlias = _typing.Literal["_first_text_seconds", b"_first_text_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__flood_wait_seconds: _TypeAlias = _typing.Literal["flood_wait_seconds"]  # noqa: Y015
+    _WhichOneofArgType__flood_wait_seconds: _TypeAlias = _typing.Literal["_flood_wait_seconds", b"_flood_wait_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__model_limited_seconds: _TypeAlias = _typing.Literal["model_limited_seconds"]  # noqa: Y015
+    _WhichOneofArgType__model_limited_seconds: _TypeAlias = _typing.Literal["_model_limited_seconds", b"_model_limited_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_text_seconds) -> _WhichOneofReturnType__first_text_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__flood_wait_seconds) -> _WhichOneofReturnType__flood_wait_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__model_limited_seconds) -> _WhichOneofReturnType__model_limited_seconds | None: ...
+
+Global___GetStatusResponse: _TypeAlias = GetStatusResponse  # noqa: Y015

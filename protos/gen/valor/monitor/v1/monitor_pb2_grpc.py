@@ -40,6 +40,11 @@ class MonitorServiceStub:
                 request_serializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetHealthRequest.SerializeToString,
                 response_deserializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetHealthResponse.FromString,
                 _registered_method=True)
+        self.GetStatus = channel.unary_unary(
+                '/valor.monitor.v1.MonitorService/GetStatus',
+                request_serializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetStatusRequest.SerializeToString,
+                response_deserializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetStatusResponse.FromString,
+                _registered_method=True)
 
 
 class MonitorServiceServicer:
@@ -52,6 +57,13 @@ class MonitorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStatus(self, request, context):
+        """Everything that monitor knows: what the status page and `valor status` show. What nobody could measure is unset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MonitorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -59,6 +71,11 @@ def add_MonitorServiceServicer_to_server(servicer, server):
                     servicer.GetHealth,
                     request_deserializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetHealthRequest.FromString,
                     response_serializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetHealthResponse.SerializeToString,
+            ),
+            'GetStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatus,
+                    request_deserializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetStatusRequest.FromString,
+                    response_serializer=valor_dot_monitor_dot_v1_dot_monitor__pb2.GetStatusResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -89,6 +106,33 @@ class MonitorService:
             '/valor.monitor.v1.MonitorService/GetHealth',
             valor_dot_monitor_dot_v1_dot_monitor__pb2.GetHealthRequest.SerializeToString,
             valor_dot_monitor_dot_v1_dot_monitor__pb2.GetHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/valor.monitor.v1.MonitorService/GetStatus',
+            valor_dot_monitor_dot_v1_dot_monitor__pb2.GetStatusRequest.SerializeToString,
+            valor_dot_monitor_dot_v1_dot_monitor__pb2.GetStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

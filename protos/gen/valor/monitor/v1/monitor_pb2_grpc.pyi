@@ -34,6 +34,8 @@ class MonitorServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> MonitorServiceAsyncStub: ...
     GetHealth: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.GetHealthRequest, _monitor_pb2.GetHealthResponse]
+    GetStatus: _grpc.UnaryUnaryMultiCallable[_monitor_pb2.GetStatusRequest, _monitor_pb2.GetStatusResponse]
+    """Everything that monitor knows: what the status page and `valor status` show. What nobody could measure is unset."""
 
 @_typing.type_check_only
 class MonitorServiceAsyncStub(MonitorServiceStub):
@@ -41,6 +43,8 @@ class MonitorServiceAsyncStub(MonitorServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHealth: _aio.UnaryUnaryMultiCallable[_monitor_pb2.GetHealthRequest, _monitor_pb2.GetHealthResponse]  # type: ignore[assignment]
+    GetStatus: _aio.UnaryUnaryMultiCallable[_monitor_pb2.GetStatusRequest, _monitor_pb2.GetStatusResponse]  # type: ignore[assignment]
+    """Everything that monitor knows: what the status page and `valor status` show. What nobody could measure is unset."""
 
 class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Measures how the house is."""
@@ -51,5 +55,13 @@ class MonitorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _monitor_pb2.GetHealthRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_monitor_pb2.GetHealthResponse, _abc.Awaitable[_monitor_pb2.GetHealthResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetStatus(
+        self,
+        request: _monitor_pb2.GetStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_monitor_pb2.GetStatusResponse, _abc.Awaitable[_monitor_pb2.GetStatusResponse]]:
+        """Everything that monitor knows: what the status page and `valor status` show. What nobody could measure is unset."""
 
 def add_MonitorServiceServicer_to_server(servicer: MonitorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -770,18 +770,24 @@ class GetQueueResponse(_message.Message):
     DEAD_FIELD_NUMBER: _builtins.int
     PROMISES_FIELD_NUMBER: _builtins.int
     DROPPED_FIELD_NUMBER: _builtins.int
+    CLAIMABLE_FIELD_NUMBER: _builtins.int
+    OLDEST_UNDELIVERED_SECONDS_FIELD_NUMBER: _builtins.int
     waiting: _builtins.int
     running: _builtins.int
     undelivered: _builtins.int
     """Parts without a receipt."""
     oldest_waiting_seconds: _builtins.float
-    """Seconds that the oldest claimable turn waits."""
+    """Seconds since the oldest claimable turn can be claimed: 0 in a chat and topic that works."""
     dead: _builtins.int
     """Dead letters that nobody dealt with."""
     promises: _builtins.int
     """Promises that wait for their time or for another promise."""
     dropped: _builtins.int
     """Dead letters that were dropped, ever."""
+    claimable: _builtins.int
+    """Turns that could begin now: of each chat and topic in which nothing runs the first."""
+    oldest_undelivered_seconds: _builtins.float
+    """Seconds that the oldest part without a receipt waits for one."""
     def __init__(
         self,
         *,
@@ -792,10 +798,12 @@ class GetQueueResponse(_message.Message):
         dead: _builtins.int = ...,
         promises: _builtins.int = ...,
         dropped: _builtins.int = ...,
+        claimable: _builtins.int = ...,
+        oldest_undelivered_seconds: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead", b"dead", "dropped", b"dropped", "oldest_waiting_seconds", b"oldest_waiting_seconds", "promises", b"promises", "running", b"running", "undelivered", b"undelivered", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimable", b"claimable", "dead", b"dead", "dropped", b"dropped", "oldest_undelivered_seconds", b"oldest_undelivered_seconds", "oldest_waiting_seconds", b"oldest_waiting_seconds", "promises", b"promises", "running", b"running", "undelivered", b"undelivered", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
