@@ -1,5 +1,6 @@
 """`python -m services.testdc`: the environment makes a listening data centre with its control port.
 
+Files in the folder VALOR_SECRETS, named like the variables, count as well.
 `python -m services.testdc public-key` prints what clients have to know of the key TESTDC_KEY.
 """
 
@@ -20,6 +21,16 @@ from services.testdc.store import FolderError
 
 LONG = 32
 """Characters of a token that may cross a network."""
+
+
+def with_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment, and where it is silent the files in VALOR_SECRETS. SystemExit where that is no folder."""
+    if not (folder := environ.get("VALOR_SECRETS")):
+        return dict(environ)
+    if not Path(folder).is_dir():
+        _exit(f"VALOR_SECRETS: {folder} is no folder")
+    files = {file.name: file.read_text().strip() for file in Path(folder).glob("TESTDC_*")}
+    return {**files, **environ}
 
 
 def _exit(sentence: str) -> NoReturn:
@@ -86,4 +97,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["public-key"]:
         show_key(os.environ)
     else:
-        asyncio.run(serve(os.environ))
+        asyncio.run(serve(with_secrets(os.environ)))

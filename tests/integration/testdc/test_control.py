@@ -10,7 +10,7 @@ from telethon import errors
 from telethon import functions as f
 from telethon import types as t
 
-from services.testdc.__main__ import serve, show_key
+from services.testdc.__main__ import serve, show_key, with_secrets
 from services.testdc.control import LONGEST_LINE, Control
 from services.testdc.crypto import ServerKey
 from services.testdc.faults import flood, slow_send
@@ -337,6 +337,18 @@ def test_clients_are_told_the_public_half_of_the_key(
     assert capsys.readouterr().out == key.public_pem
     with pytest.raises(SystemExit):
         show_key({})
+
+
+def test_secrets_may_be_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "TESTDC_TOKEN").write_text("from a file\n")
+    (tmp_path / "TESTDC_BOT_TOKEN").write_text("4242:file")
+    (tmp_path / "key.pem").write_bytes(b"\xff")
+    given = {"VALOR_SECRETS": str(tmp_path), "TESTDC_BOT_TOKEN": "4242:given"}
+    assert with_secrets(given) == {**given, "TESTDC_TOKEN": "from a file"}
+    assert with_secrets({}) == {}
+    with pytest.raises(SystemExit):
+        with_secrets({"VALOR_SECRETS": "/nowhere"})
+    assert capsys.readouterr().err == "testdc: VALOR_SECRETS: /nowhere is no folder\n"
 
 
 async def test_the_process_uses_the_key_that_it_was_given(
