@@ -5,32 +5,40 @@
 set -euo pipefail
 . "$(dirname "$0")/debian.sh"
 
-archive=$images/postgres.tar
+archive=$images/postgres-$(sha256sum <"$0" | cut -c 1-8).tar
 if [ ! -f "$archive" ]; then
     debian locales
+    # As in Alpine's image, so that a pod may say the number.
+    chroot "$root" groupadd --gid 70 postgres
+    chroot "$root" useradd --uid 70 --gid 70 --no-create-home --home-dir /var/lib/postgresql postgres
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod +x "$root/usr/sbin/policy-rc.d"
     mkdir -p "$root/etc/postgresql-common" && echo 'create_main_cluster = false' >"$root/etc/postgresql-common/createcluster.conf"
     chroot "$root" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >&2
     cat >"$root/usr/local/bin/entrypoint" <<'EOF'
 #!/bin/sh
-# POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB at the first start; arguments are the server's.
+# At the first start: POSTGRES_USER, POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE, POSTGRES_DB. Arguments are the server's.
+# Root makes the folders and goes on as postgres; who starts as postgres finds them, as in a pod.
 set -eu
-bin=$(ls -d /usr/lib/postgresql/*/bin)
-data=/var/lib/postgresql/data
-as() { setpriv --reuid postgres --regid postgres --init-groups "$@"; }
-if [ ! -f "$data/PG_VERSION" ]; then
-    install -d -o postgres -g postgres -m 700 "$data"
+if [ "$(id -u)" = 0 ]; then
+    install -d -o postgres -g postgres -m 700 "$PGDATA"
     install -d -o postgres -g postgres /run/postgresql
-    printf %s "$POSTGRES_PASSWORD" >/run/postgresql/password && chown postgres /run/postgresql/password
-    as "$bin/initdb" -D "$data" -U "$POSTGRES_USER" --pwfile /run/postgresql/password -A scram-sha-256 -E UTF8 --locale C.UTF-8
-    echo 'host all all all scram-sha-256' >>"$data/pg_hba.conf"
-    sed -i 's/^local .*/local all all trust/' "$data/pg_hba.conf"
-    [ "$POSTGRES_DB" = postgres ] || echo "CREATE DATABASE \"$POSTGRES_DB\"" | as "$bin/postgres" --single -D "$data" postgres
+    exec setpriv --reuid postgres --regid postgres --init-groups "$0" "$@"
 fi
-exec setpriv --reuid postgres --regid postgres --init-groups "$bin/postgres" -D "$data" -c "listen_addresses=*" "$@"
+bin=$(ls -d /usr/lib/postgresql/*/bin)
+if [ ! -f "$PGDATA/PG_VERSION" ]; then
+    umask 077
+    mkdir -p "$PGDATA"
+    printf %s "${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}" >/run/postgresql/password
+    "$bin/initdb" -U "$POSTGRES_USER" --pwfile /run/postgresql/password -A scram-sha-256 -E UTF8 --locale C.UTF-8
+    rm /run/postgresql/password
+    echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+    sed -i 's/^local .*/local all all trust/' "$PGDATA/pg_hba.conf"
+    [ "$POSTGRES_DB" = postgres ] || echo "CREATE DATABASE \"$POSTGRES_DB\"" | "$bin/postgres" --single -D "$PGDATA" postgres
+fi
+exec "$bin/postgres" -c "listen_addresses=*" "$@"
 EOF
     chmod +x "$root/usr/local/bin/entrypoint"
     keep "$archive"
 fi
 docker import --change 'ENTRYPOINT ["entrypoint"]' --change "EXPOSE 5432" \
-    --change 'ENV POSTGRES_USER=postgres POSTGRES_DB=postgres' "$archive" "$1" >/dev/null
+    --change 'ENV POSTGRES_USER=postgres POSTGRES_DB=postgres PGDATA=/var/lib/postgresql/data' "$archive" "$1" >/dev/null
