@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := check
-.PHONY: help setup run test integration protos protos-check lock format lint types layers check chaos bench soak simulate \
+.PHONY: help setup run test chart integration protos protos-check lock format lint types layers check chaos bench soak simulate \
 	images images-test cluster cluster-smoke cluster-down
 BIN := .venv/bin
 N ?= 1000
@@ -23,6 +23,9 @@ run: .venv/ready  ## Start Valor and chat with it; without settings on a sandbox
 
 test: .venv/ready-dev  ## Run all tests that need no container, with the coverage gate
 	$(BIN)/pytest --numprocesses auto --dist loadfile --cov --cov-report= && scripts/coverage.sh
+
+chart: .venv/ready-dev  ## Lint the chart in all its scenarios; hold what it makes against rules and Kubernetes' schemas
+	$(BIN)/pytest tests/charts
 
 integration: .venv/ready-dev  ## Run the tests of all stores against a PostgreSQL in a container
 	@VALOR_TEST_POSTGRES_FSYNC=off scripts/postgres.sh $(if $(ARGS),$(BIN)/pytest $(ARGS),scripts/integration_tests.sh)

@@ -128,13 +128,16 @@ def test_no_sleeping_tests() -> None:
     assert not found
 
 
+SCANNED = ("services", "scripts", "docs", "protos/valor", "charts", "k8s", "*.md")
+
+
 def test_no_secret_is_committed(tmp_path: Path) -> None:
     """F116. The scan finds a planted secret, and in the repository nothing but the public constants of its baseline."""
     scan = [sys.executable, "-m", "detect_secrets.pre_commit_hook", "--baseline", ".secrets.baseline"]
     planted = tmp_path / "planted.py"
     planted.write_text('AWS = "AKIA' + "IOSFODNN7EXAMPLA" + '"\n')
     assert subprocess.run([*scan, str(planted)], cwd=ROOT, check=False, capture_output=True).returncode == 1
-    names = [str(path.relative_to(ROOT)) for path in tracked("services", "scripts", "docs", "protos/valor", "*.md")]
+    names = [str(path.relative_to(ROOT)) for path in tracked(*SCANNED)]
     clean = subprocess.run([*scan, *names], cwd=ROOT, check=False, capture_output=True, text=True)
     assert clean.returncode == 0, clean.stdout
 
