@@ -70,7 +70,7 @@ def test_who_has_tables_is_migrated(service: str) -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize("service", [*OWN, "cli"])
 def test_nothing_is_set_that_a_service_does_not_read(service: str, name: str) -> None:
-    others = {"VALOR_SECRETS", "OTEL_EXPORTER_OTLP_ENDPOINT", "MONITOR_HTTP", "TZ"}
+    others = {"VALOR_SECRETS", "OTEL_EXPORTER_OTLP_ENDPOINT", "TZ"}
     assert set(scenario(name).environment(service)) - others <= known(service)
     for value in scenario(name).environment(service).values():
         assert isinstance(value, str)
@@ -93,7 +93,7 @@ def test_a_secret_goes_to_who_reads_it(service: str) -> None:
     """Every process can read the database's address; who keeps tables gets it."""
     read = {secret for secret, names in SECRETS.items() if names <= known(service)}
     tables = set() if house()[service].get("tables") else {"database"}
-    assert set(house()[service].get("secrets", [])) - {"monitor"} == read - tables
+    assert set(house()[service].get("secrets", [])) == read - tables
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
