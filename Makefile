@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := check
-.PHONY: help setup run test chart integration protos protos-check lock format lint types layers check chaos bench soak simulate \
-	images images-test cluster cluster-smoke cluster-down
+.PHONY: help setup run test chart integration protos protos-check dashboards rules observability lock format lint types layers \
+	check chaos bench soak simulate images images-test cluster cluster-smoke cluster-down
 BIN := .venv/bin
 N ?= 1000
 SEED ?= 7
@@ -36,6 +36,16 @@ protos: .venv/ready-dev  ## Generate the Python of the contracts
 protos-check: .venv/ready-dev  ## Fail where the generated Python is not what the contracts say
 	$(BIN)/python scripts/protos.py --check
 
+dashboards: .venv/ready-dev  ## Write the Grafana dashboards of the chart
+	$(BIN)/python scripts/dashboards
+
+rules:  ## Check the alerts of the chart, and try each of them
+	@scripts/prometheus.sh promtool check rules charts/valor/files/rules/*.yaml
+	@scripts/prometheus.sh promtool test rules tests/rules/*.yaml
+
+observability: .venv/ready-dev  ## Watch the house with a real Prometheus: while all is well, and while much is broken
+	@scripts/prometheus.sh $(BIN)/pytest tests/observability $(ARGS)
+
 lock: .venv/ready-dev  ## Resolve all dependencies into constraints.txt
 	uv pip compile --quiet --universal --all-extras --group build --group dev --no-header --no-annotate pyproject.toml -o constraints.txt
 
@@ -51,7 +61,7 @@ types: .venv/ready-dev  ## Check types
 layers: .venv/ready-dev  ## Check who imports whom
 	@mkdir -p build && $(BIN)/lint-imports --no-cache >build/layers.txt || { cat build/layers.txt; exit 1; }
 
-check: lint types layers protos-check test  ## Everything that has to pass
+check: lint types layers protos-check rules test  ## Everything that has to pass
 
 chaos: .venv/ready-dev  ## Make everything fail while people write; N messages, SEED, STORE=postgres with two replicas each
 	@$(BESIDE_STORE) $(BIN)/python -m tests.chaos --messages $(N) --seed $(SEED) --store $(STORE) $(ARGS)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from services.pipeline.budget import Limit, Scope
 from services.pipeline.budget_words import usage_words
-from services.pipeline.model import ChatType, Message, Queue, Role, Work
+from services.pipeline.model import ChatType, Message, Queue, Role
+from services.pipeline.outcome import Work
 from services.pipeline.ports import Store
 
 STOP = "stop"

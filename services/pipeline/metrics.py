@@ -5,7 +5,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.chassis.metrics import prepare
 from services.pipeline import failures
 from services.pipeline.budget import Scope, Window
-from services.pipeline.model import Disposition, Outcome, Queue, Receipt
+from services.pipeline.model import Disposition, Queue
+from services.pipeline.outcome import Outcome, Receipt
 from services.pipeline.promises import PromiseState
 
 OLDEST_WAITING = Gauge("pipeline_oldest_waiting_seconds", "Age of the oldest turn that could be worked on.")

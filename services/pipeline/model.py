@@ -3,6 +3,7 @@
 from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
+from services.pipeline.outcome import LetterKind
 from services.pipeline.promises import Promise
 
 
@@ -54,14 +55,6 @@ class PartKind(StrEnum):
     NOTICE = "notice"
     PREVIEW = "preview"
     REACTION = "reaction"
-
-
-class LetterKind(StrEnum):
-    """What was given up: a question, parts of an answer, an update of a channel."""
-
-    TURN = "turn"
-    PARTS = "parts"
-    UPDATE = "update"
 
 
 class Disposition(StrEnum):
@@ -305,50 +298,6 @@ class TurnView:
     settled: bool
     """Nothing of what the turn says is on its way any more."""
     answers: tuple[int, ...]
-
-
-class Outcome(StrEnum):
-    """What a person knows at the end."""
-
-    ANSWERED = "answered"
-    TOLD = "told"
-    # There is no answer, and nobody could tell why.
-    UNHEARD = "unheard"
-    # The same, because they blocked us, or left.
-    UNWANTED = "unwanted"
-    # What an operator let try again ended well; the first end was counted.
-    REPLAYED = "replayed"
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A turn of whose answer nothing is on its way any more: what came of it, and after how many seconds."""
-
-    outcome: Outcome
-    seconds: float
-    """Since it was accepted."""
-    overhead: float | None = None
-    """Since it could be worked on, without those that the model took; None where nobody knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The outcome of a part, and what ended with it."""
-
-    error: str
-    seconds: float
-    """Since the part was written."""
-    settled: tuple[Settled, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What was done for a question: the turn that answers it, and the trace through everything that took part."""
-
-    turn_id: int
-    accept_time: float
-    trace_id: str
-    """Empty: the turn is of an earlier version, which kept none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Orchestrator:
                 of_the_model += self._clock() - began if failures.is_of_the_model(error) else 0.0
                 resumed = True
             else:
-                return output.later(of_the_model)
+                return _later(output, of_the_model)
 
     async def _wait(self, turn: Turn, error: ValorError, absence: Absence) -> None:
         """Wait before the next attempt; only failures of the model use attempts up."""
@@ -178,6 +178,12 @@ def _timeout(turn: Turn, absence: Absence) -> str:
     if absence.lasts:
         return failures.NO_AGENT
     return "TURN_TIMEOUT" if turn.promise is None else "PROMISE_TIMEOUT"
+
+
+def _later(output: Output, seconds: float) -> Output:
+    """The same, where earlier attempts waited for the model as well."""
+    known = output.model_seconds
+    return output if known is None else replace(output, model_seconds=known + seconds)
 
 
 def _object(text: str) -> dict[str, object] | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from services.pipeline.budget import Amount, Need, Price, Refusal, Scope, Window
@@ -21,7 +21,6 @@ from services.pipeline.model import (
     Preview,
     Question,
     Queue,
-    Receipt,
     Role,
     Said,
     Steer,
@@ -29,8 +28,8 @@ from services.pipeline.model import (
     TurnView,
     Typing,
     Usage,
-    Work,
 )
+from services.pipeline.outcome import Receipt, Work
 from services.pipeline.promises import Promise, PromiseState, Wish
 
 Used = tuple[Scope, Window, Amount]
@@ -149,9 +148,8 @@ class Turns(Leases, Protocol):
         steer_ids: Sequence[str] = (),
         overhead: float | None = None,
     ) -> bool:
-        """Write the answer's parts, settle the `last` call, end the run and that of what joined.
+        """Write the answer's parts, and which seconds were ours; settle the `last` call, end the run and what joined.
 
-        `overhead`: seconds until now that were the house's and not the model's, where that is known.
         False: the question was changed and the run never heard of it; nothing is written, the turn waits again.
         """
 
@@ -224,10 +222,7 @@ class History(Protocol):
         """What was said in a chat and topic with these words, best first."""
 
     async def work_on(self, message: Message) -> Work | None:
-        """What was done for the question or answer that a message replies to, else for the last question before it.
-
-        Questions for this are none.
-        """
+        """What was done for what a message replies to, else for the last question before it that is not for this."""
 
 
 class Parts(Protocol):
@@ -364,11 +359,6 @@ class Output:
     """What joined the turn and is answered with it."""
     model_seconds: float | None = 0.0
     """In which the turn waited for the model; None where nobody knows."""
-
-    def later(self, seconds: float) -> "Output":
-        """The same, where earlier attempts waited for the model as well."""
-        known = self.model_seconds
-        return self if known is None else replace(self, model_seconds=known + seconds)
 
 
 AgentEvent = Text | Step | HostCall | Output

@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 
 from services.chassis.errors import WrongState
-from services.pipeline.model import Disposition, LetterKind, Message
+from services.pipeline.model import Disposition, Message
+from services.pipeline.outcome import LetterKind
 from services.pipeline.ports import Letters
 
 Submit = Callable[[Message], Awaitable[tuple[Disposition, int | None]]]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.monitor import scaler
 from tests.support.chart import SCENARIOS, Release, render, scenario, scenario_values
 
 SCALED = {"pipeline", "agent", "toolrunner"}
@@ -55,7 +56,10 @@ def test_keda_asks_monitor_with_a_certificate_and_has_something_to_fall_back_on(
         "scalerAddress": "house-monitor.valor:7000",
         "enableTLS": "true",
         "service": "agent",
+        "min": "3",
+        "max": "12",
     }
+    assert scaler.trigger(trigger["metadata"]) == scaler.Trigger("agent", 3, 12)
     proof = release.one("TriggerAuthentication", trigger["authenticationRef"]["name"])["spec"]["secretTargetRef"]
     assert {one["parameter"]: one["key"] for one in proof} == {
         "caCert": "ca.crt",

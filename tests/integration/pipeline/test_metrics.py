@@ -9,7 +9,7 @@ import pytest
 
 from services.chassis.errors import Exhausted, WrongState
 from services.pipeline import spending
-from services.pipeline.model import Outcome
+from services.pipeline.outcome import Outcome
 from tests.integration.pipeline.house import House, message, until
 from tests.support.metrics import change, metric
 from tests.support.scripted_agent import Act, echo, fails, hang

@@ -7,7 +7,8 @@ import pytest
 
 from services.pipeline.budget import Limit
 from services.pipeline.commands import COMMANDS, Commands, status, stopped, traced
-from services.pipeline.model import ChatType, Message, Queue, Role, Work
+from services.pipeline.model import ChatType, Message, Queue, Role
+from services.pipeline.outcome import Work
 from services.pipeline.plan import Planner
 from services.pipeline.ports import Promises, Store, Used
 from tests.unit.pipeline.messages import said

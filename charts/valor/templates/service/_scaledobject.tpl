@@ -24,6 +24,8 @@ spec:
         scalerAddress: {{ $full }}-monitor.{{ .root.Release.Namespace }}:7000
         enableTLS: "true"
         service: {{ .name }}
+        min: {{ $scaling.min | quote }}
+        max: {{ $scaling.max | quote }}
       authenticationRef: {name: {{ $full }}-keda}
 {{- end -}}
 {{- end -}}

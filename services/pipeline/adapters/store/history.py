@@ -7,7 +7,8 @@ from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.commands import TRACE
-from services.pipeline.model import Account, Address, Message, Said, Work
+from services.pipeline.model import Account, Address, Message, Said
+from services.pipeline.outcome import Work
 
 
 class HistoryTable(Table):

@@ -6,7 +6,8 @@ from services.chassis.errors import NotFound, WrongState
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import promise_rows, rows
 from services.pipeline.adapters.store.table import Table
-from services.pipeline.model import Account, Address, DeadLetter, Draft, LetterKind, OpenLetter, State
+from services.pipeline.model import Account, Address, DeadLetter, Draft, OpenLetter, State
+from services.pipeline.outcome import LetterKind
 
 REPLAYED, DROPPED = "replayed", "dropped"
 

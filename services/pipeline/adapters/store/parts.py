@@ -9,18 +9,8 @@ from services.pipeline.adapters.store.letters import bury
 from services.pipeline.adapters.store.rows import check_held
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.failures import UNWANTED, words
-from services.pipeline.model import (
-    Account,
-    Draft,
-    LetterKind,
-    Outcome,
-    Part,
-    PartKind,
-    Receipt,
-    Settled,
-    State,
-    Turn,
-)
+from services.pipeline.model import Account, Draft, Part, PartKind, State, Turn
+from services.pipeline.outcome import LetterKind, Outcome, Receipt, Settled
 
 UNDELIVERABLE = "UNDELIVERABLE"
 
