@@ -11,8 +11,6 @@ from services.chassis.settings import Address, ProcessSettings, shared
 from services.monitor.model import Target
 
 TARGET = re.compile(r"([a-z]+)=(\S+):(\d{1,5})(?:/(\d{1,5}))?")
-
-
 LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 CHAT = re.compile(r"-?\d+|@\w{5,32}", re.ASCII)
 

@@ -50,18 +50,17 @@ class Watch:
     async def run(self) -> None:
         """Measure every interval, until cancelled."""
         while True:
-            await self._younger_than(0.0)
+            async with self._one_at_a_time:
+                self._last = await self._measure()
             await asyncio.sleep(self._interval)
 
     async def measured(self) -> Measured:
         """The last measurement; a new one where that is older than the interval. Callers at once share it."""
-        return await self._younger_than(self._interval)
-
-    async def _younger_than(self, age: float) -> Measured:
         async with self._one_at_a_time:
-            if self._last is None or self._clock() - self._last.health.measure_time >= age:
-                self._last = await self._measure()
-            return self._last
+            last = self._last
+            if last is None or not 0 <= self._clock() - last.health.measure_time < self._interval:
+                last = self._last = await self._measure()
+            return last
 
     async def _measure(self) -> Measured:
         (parts, pages), memory, queue = await asyncio.gather(self._look(), self._machine.memory(), self._waiting())
