@@ -104,6 +104,7 @@ async def break_all(it: Scene) -> None:
     await it.say(it.people[0], "are you there?")
     await fill_disk(it)
     await hang(it, "agent", watch.until_fired("ValorHealthLow"))
+    await hang(it, "pipeline", watch.until("monitor_scale_held == 1", 30))
     await away
     await it.sandbox.clear_faults()
     await it.prometheus.until("pipeline_undelivered_parts == 0", 60)
