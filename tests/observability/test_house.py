@@ -104,6 +104,7 @@ async def break_all(it: Scene) -> None:
     await it.say(it.people[0], "are you there?")
     await fill_disk(it)
     await hang(it, "agent", watch.until_fired("ValorHealthLow"))
+    await hang(it, "pipeline", watch.until("monitor_scale_held == 1", 30))
     await away
     await it.sandbox.clear_faults()
     await it.prometheus.until("pipeline_undelivered_parts == 0", 60)
@@ -149,6 +150,7 @@ async def test_nothing_fires_while_all_is_well(calm: Scene) -> None:
 
 @pytest.mark.parametrize("what", BROKEN)
 async def test_what_is_broken_fires_its_alert_and_shows_on_its_panel(broken: Scene, what: str) -> None:
+    """F95."""
     alert, panel = BROKEN[what]
     assert alert in await broken.prometheus.fired()
     values = [await broken.prometheus.values(expression) for expression in expressions(panel)]

@@ -18,6 +18,8 @@ from services.chassis.postgres_link import PATIENCE
 from services.chassis.settings import Place
 from services.chassis.writer import Transaction
 from tests.integration.chassis import migrations_of_a_test as migrations
+from tests.support.metrics import change, metric
+from tests.support.sandbox import until
 from tests.support.store import place, rows
 from tests.support.wire import Wire
 
@@ -137,13 +139,17 @@ async def test_a_server_out_of_reach_is_told_and_when_it_is_back_work_goes_on(tm
         url = direct.url.replace(f"{server['host']}:{server['port']}", address)
         async with Database.open(Place(direct.file, url, "test"), migrations) as database:
             await database.write(lambda tx: _add(tx, 1))
+            reconnects = change("valor_database_reconnects_total", service="test")
             cut = asyncio.create_task(wire.sever(PATIENCE + 1))
+            await until(lambda: metric("valor_database_up", service="test") == 0)  # before anybody writes
             began = time.monotonic()
             with pytest.raises(Unavailable):
                 await database.write(lambda tx: _add(tx, 2))
             assert time.monotonic() - began < PATIENCE + 3
             await cut
+            await until(lambda: metric("valor_database_up", service="test") == 1)
             await database.write(lambda tx: _add(tx, 3))
+            assert reconnects() >= 1
             assert await database.read(lambda tx: [row["id"] for row in tx.all("SELECT id FROM notes")]) == [1, 3]
 
 

@@ -1,6 +1,7 @@
 """F95: each figure is counted from what happens to messages, and moves when it does."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.support.metrics import change, metric
 from tests.support.scripted_agent import Act, echo, fails, hang
 
 COUNT = "pipeline_delivery_seconds_count"
+LATE = 2.0
+"""Seconds that would be seen in a figure that counted them."""
 REFUSED = WrongState("no", reason="MODEL_REFUSED_REQUEST")
 
 
@@ -110,14 +113,14 @@ async def test_a_repeat_of_a_receipt_and_a_message_that_was_stopped_are_not_coun
 async def test_the_overhead_is_what_the_model_did_not_take(house: House, model: float | None, counted: int) -> None:
     async def think(act: Act) -> str:
         act.model_seconds = model
-        await asyncio.sleep(0.05)  # what it does not say that the model took is ours
+        await asyncio.sleep(0.6)  # what it does not say that the model took is ours
         return "answer"
 
     count, total = change("pipeline_overhead_seconds_count"), change("pipeline_overhead_seconds_sum")
     house.agent.on("hello", think)
     await house.ask("hello")
     assert count() == counted
-    assert (total() >= 0.05) == (model == 0.0)
+    assert (total() >= 0.6) == (model == 0.0)
 
 
 async def test_waiting_for_one_s_own_earlier_question_is_no_overhead(house: House) -> None:
@@ -134,22 +137,21 @@ async def test_waiting_for_one_s_own_earlier_question_is_no_overhead(house: Hous
     await until(house.agent.running)
     waited, total = change("pipeline_wait_seconds_sum"), change("pipeline_overhead_seconds_sum")
     await house.pipeline.submit(message("two", number=2))
-    await until(lambda: metric("pipeline_waiting_turns") == 1)  # at least a second passes
+    began = time.monotonic()
+    await until(lambda: time.monotonic() - began > LATE)
     first.set()
     await house.pipeline.until(2, "done")
-    assert waited() < 0.5
-    assert total() < 0.5
+    assert waited() < LATE
+    assert total() < LATE
 
 
 async def test_waits_for_a_model_that_takes_no_more_are_the_model_s(house: House) -> None:
-    total, failed = (
-        change("pipeline_overhead_seconds_sum"),
-        change("pipeline_failed_attempts_total", reason="MODEL_RATE_LIMITED"),
-    )
-    house.agent.on("hello", fails(Exhausted("later", reason="MODEL_RATE_LIMITED", retry_after=1.0)), echo)
+    total = change("pipeline_overhead_seconds_sum")
+    failed = change("pipeline_failed_attempts_total", reason="MODEL_RATE_LIMITED")
+    house.agent.on("hello", fails(Exhausted("later", reason="MODEL_RATE_LIMITED", retry_after=LATE)), echo)
     await house.ask("hello")
     assert failed() == 1
-    assert total() < 0.9
+    assert total() < LATE
 
 
 async def test_a_channel_that_follows_is_seen_and_so_is_one_that_left(house: House) -> None:

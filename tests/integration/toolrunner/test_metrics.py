@@ -25,8 +25,7 @@ async def test_calls_without_a_place_are_seen_to_wait(tmp_path: Path) -> None:
     actor = Actor()
     async with serving(actor.tools(), tmp_path, at_once=1) as runner:
         calls = [asyncio.create_task(runner.text("wait")) for _ in range(3)]
-        await until(lambda: metric("toolrunner_waiting_calls") == 2)
-        assert metric("toolrunner_running") == 1
+        await until(lambda: (metric("toolrunner_waiting_calls"), metric("toolrunner_running")) == (2, 1))
         actor.go.set()
         await asyncio.gather(*calls)
     assert metric("toolrunner_waiting_calls") == metric("toolrunner_running") == 0
