@@ -110,6 +110,23 @@ def test_flux_installs_the_chart_of_its_repository() -> None:
     assert render(values).all("Deployment")
 
 
+def test_skaffold_builds_every_image_and_tells_the_chart() -> None:
+    (config,) = documents(ROOT / "skaffold.yaml")
+    built = {one["image"]: one["docker"]["buildArgs"]["SERVICE"] for one in config["build"]["artifacts"]}
+    assert built == {f"valor-{name}": name for name in house()}
+    (release,) = config["deploy"]["helm"]["releases"]
+    told = {
+        f"services.{name}.image.{key}": f"{{{{.IMAGE_{part}_valor_{name}}}}}"
+        for name in house()
+        for key, part in (("repository", "REPO"), ("tag", "TAG"), ("digest", "DIGEST"))
+    }
+    assert release["setValueTemplates"] == told
+    profiles = [patch["value"] for profile in config["profiles"] for patch in profile["patches"]]
+    files = {name for value in [release["valuesFiles"], *profiles] if isinstance(value, list) for name in value}
+    assert len(files) == 4
+    assert all((ROOT / name).is_file() for name in files)
+
+
 def merged(below: Object, above: Object) -> Object:
     """As Helm lays one file of values over another."""
     both = dict(below)
