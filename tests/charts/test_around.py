@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes_validate import validate
 
+from tests.support import kinds
 from tests.support.chart import FOLDER, ROOT, Object, chart, house, render
 
 K8S = ROOT / "k8s"
@@ -60,9 +60,7 @@ def manifests() -> list[tuple[str, Object]]:
 
 
 def test_manifests_are_what_their_kinds_have_to_be() -> None:
-    for _, one in manifests():
-        if one["kind"] != "Kustomization":
-            validate(one, "1.33", strict=True)
+    kinds.check(one for _, one in manifests())
 
 
 def test_every_namespace_is_restricted_and_every_pod_fits_in() -> None:
