@@ -33,7 +33,7 @@ module_of_kubernetes() { # module, version
 }
 
 build() { # program, module, version, package
-    local work package=$2/$4 stamps=""
+    local work package=$2/$4 stamps="" part
     work=$(mktemp -d)
     cd "$work"
     if [ "$2" = k8s.io/kubernetes ]; then
@@ -49,6 +49,10 @@ build() { # program, module, version, package
         printf '//go:build tools\n\npackage tools\n\nimport _ "%s"\n' "${package%/.}" >tools.go
     fi
     go mod tidy 2>log || { tail -n 20 log >&2; return 1; }
+    # Without it, helm would render for a Kubernetes that is long gone wherever it asks no cluster.
+    [ "$1" != helm ] || for part in chartutil lint/rules; do
+        stamps+=" -X $2/pkg/$part.k8sVersionMinor=$(go list -m -f '{{.Version}}' k8s.io/client-go | cut -d. -f2)"
+    done
     go build -ldflags "-s -w $stamps" -o "$programs/$1.part" "${package%/.}"
     mv "$programs/$1.part" "$programs/$1"
     echo "$3" >"$programs/$1.version"

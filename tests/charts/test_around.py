@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from kubernetes_validate import validate
 
+from tests.support import kinds
 from tests.support.chart import FOLDER, ROOT, Object, chart, house, render
 
 K8S = ROOT / "k8s"
@@ -60,9 +60,7 @@ def manifests() -> list[tuple[str, Object]]:
 
 
 def test_manifests_are_what_their_kinds_have_to_be() -> None:
-    for _, one in manifests():
-        if one["kind"] != "Kustomization":
-            validate(one, "1.33", strict=True)
+    kinds.check(one for _, one in manifests())
 
 
 def test_every_namespace_is_restricted_and_every_pod_fits_in() -> None:
@@ -108,6 +106,23 @@ def test_flux_installs_the_chart_of_its_repository() -> None:
     values = merged(yaml.safe_load((ROOT / spec["valuesFiles"][0]).read_text()), release["spec"]["values"])
     chart().validate_schema(values)
     assert render(values).all("Deployment")
+
+
+def test_skaffold_builds_every_image_and_tells_the_chart() -> None:
+    (config,) = documents(ROOT / "skaffold.yaml")
+    built = {one["image"]: one["docker"]["buildArgs"]["SERVICE"] for one in config["build"]["artifacts"]}
+    assert built == {f"valor-{name}": name for name in house()}
+    (release,) = config["deploy"]["helm"]["releases"]
+    told = {
+        f"services.{name}.image.{key}": f"{{{{.IMAGE_{part}_valor_{name}}}}}"
+        for name in house()
+        for key, part in (("repository", "REPO"), ("tag", "TAG"), ("digest", "DIGEST"))
+    }
+    assert release["setValueTemplates"] == told
+    profiles = [patch["value"] for profile in config["profiles"] for patch in profile["patches"]]
+    files = {name for value in [release["valuesFiles"], *profiles] if isinstance(value, list) for name in value}
+    assert len(files) == 4
+    assert all((ROOT / name).is_file() for name in files)
 
 
 def merged(below: Object, above: Object) -> Object:

@@ -2,22 +2,17 @@
 
 import pytest
 import yaml
-from kubernetes_validate import validate
 
+from tests.support import kinds
 from tests.support.chart import COMPONENT, FOLDER, SCENARIOS, Object, house, scenario
 
-VERSION = "1.33"
-FOREIGN = ("keda.sh/", "cert-manager.io/", "monitoring.coreos.com/")
-"""Kinds that others define; a cluster knows them."""
 CHANGING = {"app.kubernetes.io/version", "helm.sh/chart", "app.kubernetes.io/managed-by"}
 RECOMMENDED = {f"app.kubernetes.io/{name}" for name in ("name", "instance", "part-of", "version", "managed-by")}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_object_is_what_its_kind_has_to_be(name: str) -> None:
-    for one in scenario(name).objects:
-        if not one["apiVersion"].startswith(FOREIGN):
-            validate(one, VERSION, strict=True)
+    kinds.check(scenario(name).objects)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -67,6 +67,10 @@ def test_a_service_has_one_name_everywhere(service: str) -> None:
     assert f"`{service}`" in (ROOT / "README.md").read_text(), f"README.md: no row for {service}"
     settings = (ROOT / "services" / service / "settings.py").read_text()
     assert f'env_prefix="{service.upper()}_"' in settings, f"services/{service}/settings.py: another prefix"
+    chart = ROOT / "charts" / "valor"
+    assert f"\n  {service}:\n" in (chart / "values.yaml").read_text(), f"values.yaml: no services.{service}"
+    assert (chart / "files" / "dashboards" / f"{service}.json").exists(), f"no dashboard {service}.json"
+    assert f"- image: valor-{service}\n" in (ROOT / "skaffold.yaml").read_text(), f"skaffold.yaml: no valor-{service}"
     metrics = ROOT / "services" / service / "metrics.py"
     names = re.findall(r'(?:Counter|Gauge|Histogram)\(\s*"(\w+)"', metrics.read_text()) if metrics.exists() else []
     assert all(name.startswith(f"{service}_") for name in names), f"{metrics}: a metric of another name"
