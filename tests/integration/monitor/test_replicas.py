@@ -151,9 +151,7 @@ async def test_who_hangs_lies_or_is_gone_costs_its_share_and_no_time(zone: Zone,
         monitor = await it.monitor()
         async with asyncio.timeout(40 * LIMIT):
             words = await monitor.shows(17, "1 of 6 replicas are well.")
-        assert f"127.0.0.2:{it.target.health} did not answer within {LIMIT:g} s." in words
-        for host in ("127.0.0.5", "127.0.0.6"):
-            assert f"{host}:{it.target.health} cannot be reached." in words
+        assert all(f"127.0.0.{number}:{it.target.health}" in words for number in range(2, 7))
 
 
 async def test_an_account_has_one_owner_and_standbys_that_are_well(zone: Zone, tmp_path: Path) -> None:
