@@ -18,7 +18,7 @@ from tests.support.process import TOKEN, running
 from tests.support.sandbox import until
 from tests.support.store import place
 
-LOOP = json.dumps({"code": "x = 0\nfor n in range(300_000):\n    x += n\nx"})
+LOOP = json.dumps({"code": "x = 0\nfor n in range(5_000_000):\n    x += n\nx"})
 
 
 async def test_calls_without_a_place_are_seen_to_wait(tmp_path: Path) -> None:
