@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := check
 .PHONY: help setup run test chart integration protos protos-check dashboards rules observability lock format lint types layers \
-	check chaos bench soak simulate images images-test cluster cluster-smoke cluster-down
+	check chaos bench soak simulate images images-test cluster cluster-smoke cluster-test cluster-down
 BIN := .venv/bin
 N ?= 1000
 SEED ?= 7
@@ -86,6 +86,9 @@ cluster:  ## Bring up a Kubernetes of one node on this machine, with KEDA; needs
 
 cluster-smoke: .venv/ready-dev  ## Try on the cluster what has to work before Valor can
 	@scripts/cluster/smoke.sh $(ARGS)
+
+cluster-test: .venv/ready-dev  ## Install, talk, kill, upgrade, roll back, scale, uninstall, on this machine's cluster or KUBECONFIG's
+	@scripts/cluster/test.sh $(ARGS)
 
 cluster-down:  ## End the cluster and remove all that it was
 	@scripts/cluster/down.sh

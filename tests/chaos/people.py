@@ -60,7 +60,7 @@ class Cast:
     def places(self) -> list[Place]:
         """All of them."""
         members = self.people[-MEMBERS:]
-        private = [Place(self.bot, (one,)) for one in self.people[:PRIVATE]]
+        private = [Place(self.bot, (one,)) for one in self.people[:-MEMBERS]]
         topics = [Place(self.groups[-1], members, topic) for topic in self.topics]
         return [*private, *(Place(group, members) for group in self.groups), *topics]
 

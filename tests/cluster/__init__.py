@@ -1,0 +1,1 @@
+"""Valor on a real Kubernetes: installed, talked to, tormented, upgraded, rolled back, scaled, taken away."""
