@@ -23,6 +23,8 @@ DUE = 6
 
 PRIVATE, GROUPS, TOPICS, MEMBERS = 13, 4, 2, 3
 """20 places: private chats, groups with a few members each (half are supergroups), a forum's topics and its General."""
+LEAST = 10_000_000
+"""What is greater is a token."""
 STEERING = slice(2, 5)
 """Those whose messages join the turn that runs."""
 
@@ -202,15 +204,20 @@ class Writers:
         """A token that nothing else in the run has, and a question whose answer it is."""
         if self.chance.random() < 0.5:
             self._number += 1
-            result = 10_000_000 + self._number
-            part = self.chance.randrange(1, 9_000_000)
-            return str(result), f"what is {part} + {result - part}?"
+            return addition(self._number, self.chance)
         token = self._word()
         return token, f"say {token}"
 
     def _word(self) -> str:
         self._number += 1
         return f"word{self._number:06d}"
+
+
+def addition(number: int, chance: random.Random) -> tuple[str, str]:
+    """The result that is a question's token, and the question; what is added is smaller than any token, and so none."""
+    result = LEAST + number
+    part = chance.randrange(LEAST // 10, LEAST * 9 // 10)
+    return str(result), f"what is {part} + {result - part}?"
 
 
 def _recorded(place: Place, who: Account, bot: Account) -> str:
