@@ -52,11 +52,12 @@ async def test(options: argparse.Namespace) -> bool:
             async with writing(telegram, options.rate, options.seed) as load:
                 scale_out = await burst(release, load, say)
                 await kill_pods(kube, options.kills, random.Random(options.seed))
+                await scale_in(release)
+                say("few replicas again")
                 upgrade = await release.upgrade(options.new)
                 say(f"upgraded under load in {upgrade:.0f} s")
                 rollback = await release.roll_back(1)
                 say(f"rolled back under load in {rollback:.0f} s")
-                say(f"few replicas again after {await scale_in(release):.0f} s")
             verdict = await load.settle()
         await kube.helm("uninstall", NAME, "--wait", "--timeout", "3m")
         say("uninstalled")

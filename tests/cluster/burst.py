@@ -51,9 +51,9 @@ async def _waiting(release: Release) -> list[float]:
     return ages
 
 
-async def scale_in(release: Release) -> float:
-    """Wait until there are few replicas again; how long it took, seconds. Raises TimeoutError."""
-    return await until("few replicas of the pipeline", lambda: _replicas(release, FEWEST, FEWEST), SHRINK)
+async def scale_in(release: Release) -> None:
+    """Wait until there are few replicas again. Raises TimeoutError."""
+    await until("few replicas of the pipeline", lambda: _replicas(release, FEWEST, FEWEST), SHRINK)
 
 
 async def _replicas(release: Release, least: int, most: int = 100) -> bool:
