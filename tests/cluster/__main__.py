@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from services.testdc.remote import Sandbox
 from tests.cluster.burst import burst, scale_in
 from tests.cluster.kube import Kube, run
-from tests.cluster.load import writing
+from tests.cluster.load import Load, writing
 from tests.cluster.policies import check_policies
 from tests.cluster.release import NAME, Release, run_model
 
@@ -37,36 +38,60 @@ def main() -> None:
     sys.exit(0 if asyncio.run(test(options)) else 1)
 
 
+@dataclass
+class Times:
+    """How long what operators wait for took, seconds."""
+
+    install: float = 0.0
+    """Until the first answer."""
+    upgrade: float = 0.0
+    rollback: float = 0.0
+    scale_out: float = 0.0
+
+    def __str__(self) -> str:
+        """The end of the last line."""
+        return " ".join(f"{name}_s={seconds:.0f}" for name, seconds in vars(self).items())
+
+
 async def test(options: argparse.Namespace) -> bool:
     """All steps, and the verdict."""
-    kube = Kube(options.namespace)
+    kube, times = Kube(options.namespace), Times()
     release = Release(kube, options.old)
     async with namespace(kube):
         await run_model(kube, f"{options.registry}valor-agent:{options.old}")
-        install = await release.install()
-        say(f"installed, first answer after {install:.0f} s")
-        await kube.helm("test", NAME)
-        say("helm test passed")
-        say(await check_policies(kube))
+        await begin(release, times)
         async with sandbox(release) as telegram:
             async with writing(telegram, options.rate, options.seed) as load:
-                scale_out = await burst(release, load, say)
-                await kill_pods(kube, options.kills, random.Random(options.seed))
-                await scale_in(release)
-                say("few replicas again")
-                upgrade = await release.upgrade(options.new)
-                say(f"upgraded under load in {upgrade:.0f} s")
-                rollback = await release.roll_back(1)
-                say(f"rolled back under load in {rollback:.0f} s")
+                await change(release, load, options, times)
             verdict = await load.settle()
         await kube.helm("uninstall", NAME, "--wait", "--timeout", "3m")
         say("uninstalled")
     for name in ("lost", "doubled", "out_of_order"):
         if tokens := getattr(verdict, name):
             say(f"{name}: {', '.join(tokens)}")
-    times = f"install_s={install:.0f} upgrade_s={upgrade:.0f} rollback_s={rollback:.0f} scale_out_s={scale_out:.0f}"
     print(f"{verdict} {times}")  # noqa: T201
     return verdict.clean
+
+
+async def begin(release: Release, times: Times) -> None:
+    """Install, and look at what is there."""
+    times.install = await release.install()
+    say(f"installed, first answer after {times.install:.0f} s")
+    await release.kube.helm("test", NAME)
+    say("helm test passed")
+    say(await check_policies(release.kube))
+
+
+async def change(release: Release, load: Load, options: argparse.Namespace, times: Times) -> None:
+    """All that happens while people write."""
+    times.scale_out = await burst(release, load, say)
+    await kill_pods(release.kube, options.kills, random.Random(options.seed))
+    await scale_in(release)
+    say("few replicas again")
+    times.upgrade = await release.upgrade(options.new)
+    say(f"upgraded under load in {times.upgrade:.0f} s")
+    times.rollback = await release.roll_back(1)
+    say(f"rolled back under load in {times.rollback:.0f} s")
 
 
 @asynccontextmanager
