@@ -258,7 +258,7 @@ async def test_a_stop_while_telegram_is_unreachable_is_quick(scene: Scene) -> No
     async with scene.telegram(wait=False):
         await quiet(0.1)
         begun = time.monotonic()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.usefixtures("_watchful")
@@ -268,7 +268,7 @@ async def test_a_stop_between_two_logins_is_quick(scene: Scene, monkeypatch: pyt
         scene.dc.log_out(scene.bot)
         await until(lambda: vitals.said == [False, True, False], LIMIT)
         begun = time.monotonic()
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5
 
 
 @pytest.mark.sqlite
