@@ -246,7 +246,12 @@ class Steer:
     @property
     def steer_id(self) -> str:
         """Its name towards the agent: another wording is another steer."""
-        return f"{self.turn_id}:{self.version}"
+        return self.name(self.turn_id, self.version)
+
+    @staticmethod
+    def name(turn_id: int, version: int) -> str:
+        """What `parse` takes apart."""
+        return f"{turn_id}:{version}"
 
     @staticmethod
     def parse(steer_id: str) -> tuple[int, int]:

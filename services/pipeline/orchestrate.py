@@ -100,16 +100,16 @@ class Orchestrator:
         question = await self._question(turn, text, resumed=resumed)
         purse = await self._spending.open(turn, question)
         async with self._agent.run(question) as run, self._steering.feed(turn, run) as feed:
-            if resumed:  # what an earlier attempt was told and did not keep
-                feed.wake.set()
             try:
+                if resumed:
+                    await feed.catch_up(question.checkpoints)
                 return await self._follow(turn, run, purse, feed, absence)
             except ValorError as error:
                 await purse.fail(error, run)
                 raise
 
     async def _follow(self, turn: Turn, run: Run, purse: Purse, feed: Feed, absence: Absence) -> Output:
-        said, steer_ids = "", tuple[str, ...]()
+        said, steer_ids = "", feed.told
         async for event in run:
             absence.end()
             match event:

@@ -63,11 +63,7 @@ class People(Protocol):
         """The writer of a message; UNKNOWN where people is away."""
 
     async def pairing_code(self, message: Message) -> str:
-        """A code for the writer, the same for the same message; empty where one was given before.
-
-        Raises:
-            Unavailable: People is away.
-        """
+        """The same code for the same message; empty where the writer was given one before. Raises Unavailable."""
 
 
 class Messages(Protocol):
@@ -255,6 +251,9 @@ class Steers(Protocol):
 
     async def joining(self, turn: Turn) -> list[Turn]:
         """The running turn itself if its question has changed, and where steering is on all that waits behind it."""
+
+    async def changed(self, steer_ids: Sequence[str]) -> set[int]:
+        """The turns of these that have no answer yet, and whose question is another by now."""
 
 
 class Promises(Protocol):

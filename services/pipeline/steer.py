@@ -5,13 +5,13 @@ leaves exactly one of the two: answered by the running turn, or waiting.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Container, Iterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from services.chassis import logs
 from services.chassis.errors import ValorError
 from services.pipeline import router
-from services.pipeline.model import Role, Steer, Turn
+from services.pipeline.model import Checkpoint, Role, Steer, Turn
 from services.pipeline.ports import Run, Steers
 
 log = logs.get()
@@ -43,12 +43,18 @@ def _steer(turn: Turn, text: str, *, rewords: bool) -> Steer:
     return Steer(turn.turn_id, turn.message.version, turn.message.sender.name, text, turn.message.send_time, rewords)
 
 
+def _turns(steer_ids: Iterable[str]) -> set[int]:
+    return {Steer.parse(steer_id)[0] for steer_id in steer_ids}
+
+
 class Feed:
     """Tells one run what joins it, each thing once."""
 
     def __init__(self, store: Steers, turn: Turn, run: Run) -> None:
         self._store, self._turn, self._run = store, turn, run
         self._sent: set[str] = set()
+        self.told: tuple[str, ...] = ()
+        """What earlier attempts were told and the answer has to fit, in its last wording."""
         self._sending, self._more = asyncio.Lock(), True
         self.wake = asyncio.Event()
 
@@ -56,10 +62,22 @@ class Feed:
         """Nothing joins any more: the run needs what is left of its steps for what it was told."""
         self._more = False
 
+    async def catch_up(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Tell a run that goes on from checkpoints what has joined or changed since.
+
+        What has changed so that it cannot join any more is answered by a turn of its own, whatever was thought of it.
+        """
+        told = [steer_id for checkpoint in checkpoints for steer_id in checkpoint.steer_ids]
+        changed = await self._store.changed(told)
+        self.told = tuple(told)
+        await self.send()
+        alone = changed - _turns(self._sent)
+        self.told = tuple(steer_id for steer_id in told if Steer.parse(steer_id)[0] not in alone)
+
     async def send(self) -> None:
         """Tell the run what has joined since."""
         async with self._sending:
-            known = {Steer.parse(steer_id)[0] for steer_id in self._sent}
+            known = _turns((*self.told, *self._sent))
             found = await self._store.joining(self._turn)
             for steer in steers(self._turn, found, more=self._more, known=known):
                 if steer.steer_id not in self._sent:

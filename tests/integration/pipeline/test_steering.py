@@ -235,6 +235,48 @@ async def test_an_answer_to_an_earlier_wording_of_what_joined_is_thrown_away(hou
     assert house.channel.texts()[1:] == ["first + second"]
 
 
+async def remember(act: Act) -> None:
+    """Keeps what joined in a checkpoint, as something that acts."""
+    steer = await act.steered()
+    await act.step(1, b"thought", steer_ids=[steer.steer_id], side_effects=True)
+    await hang(act)
+
+
+async def too_soon(act: Act) -> str:
+    """Its model was asked before it heard of anything new."""
+    return "first + secnd"
+
+
+async def edit_after_a_step_and_crash(house: House, text: str) -> None:
+    second = message("secnd", number=3)
+    await house.pipeline.submit(message("first", number=2))
+    await until(house.agent.running)
+    await house.pipeline.submit(second)
+    await until(lambda: house.agent.acts[0].acknowledged)
+    await house.pipeline.edit(second, text)
+    await house.crash()
+
+
+async def test_an_edit_of_what_joined_an_earlier_run_is_answered_once(house: House) -> None:
+    """F38, F64. Whoever goes on from a checkpoint knows what that was told."""
+    await switch(house)
+    house.agent.on("first", remember, too_soon, takes())
+    await edit_after_a_step_and_crash(house, "second")
+    await house.pipeline.until(3, "done")
+    await house.pipeline.until(2, "done")
+    assert house.channel.texts()[1:] == ["first + second"]
+
+
+async def test_what_joined_an_earlier_run_and_cannot_any_more_is_answered_by_itself(house: House) -> None:
+    await switch(house)
+    house.agent.on("first", remember, too_soon)
+    await edit_after_a_step_and_crash(house, "/help")
+    await house.pipeline.until(3, "done")
+    assert house.channel.texts()[1] == "first + secnd"
+    assert "/steer" in house.channel.texts()[2]
+    assert len(house.agent.of("first")) == 2
+
+
 async def test_what_cannot_join_and_all_behind_it_wait(house: House) -> None:
     """A command, and in a group what others say: a turn acts with the rights of who asked."""
     assert "joins" in await switch(house, chat=GROUP, user=OWNER)

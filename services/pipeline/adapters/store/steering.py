@@ -1,6 +1,6 @@
 """What joins a running turn: offered while it waits, covered when the running turn commits that."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from services.chassis.writer import Transaction
 from services.pipeline.adapters.store import rows
@@ -40,6 +40,10 @@ class SteerTable(Table):
         found = await self._database.read(lambda tx: tx.all(_JOINING, **parameters))
         return [rows.turn_of(row) for row in found]
 
+    async def changed(self, steer_ids: Sequence[str]) -> set[int]:
+        """The turns of these that have no answer yet, and whose question is another by now."""
+        return await self._database.read(lambda tx: _changed(tx, _newest(steer_ids)))
+
 
 def join(tx: Transaction, turn: Turn, steer_ids: Iterable[str]) -> None:
     """The running turn covers these as well; one that was changed or cancelled meanwhile is left alone."""
@@ -58,14 +62,21 @@ def join(tx: Transaction, turn: Turn, steer_ids: Iterable[str]) -> None:
 
 def is_covered(tx: Transaction, turn: Turn, steer_ids: Iterable[str]) -> bool:
     """The run knew its question, and what joined it and still waits, in their last wordings."""
-    known = {turn.turn_id: turn.message.version}
-    for turn_id, version in map(Steer.parse, steer_ids):
-        known[turn_id] = max(version, known.get(turn_id, 0))
+    known = _newest((Steer.name(turn.turn_id, turn.message.version), *steer_ids))
+    return not _changed(tx, known)
+
+
+def _newest(steer_ids: Iterable[str]) -> dict[int, int]:
+    """The last version that is known of each turn."""
+    return dict(sorted(map(Steer.parse, steer_ids)))
+
+
+def _changed(tx: Transaction, known: Mapping[int, int]) -> set[int]:
     query = (
         "SELECT 1 FROM turns t JOIN chat_history h ON h.id = t.history_id"
         " WHERE t.id = :id AND t.state IN ('waiting', 'running') AND h.version > :version"
     )
-    return not any(tx.value(query, id=turn_id, version=version) for turn_id, version in known.items())
+    return {turn_id for turn_id, version in known.items() if tx.value(query, id=turn_id, version=version)}
 
 
 def answer_joined(tx: Transaction, turn_id: int, now: float) -> None:

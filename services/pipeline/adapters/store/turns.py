@@ -138,12 +138,14 @@ class TurnTable(LeaseTable):
         def change(tx: Transaction) -> Refusal | None:
             check_held(tx, turn)
             new = tx.run(
-                "INSERT INTO checkpoints (turn_id, step, data, usage) VALUES (:id, :step, :data, :usage)"
+                "INSERT INTO checkpoints (turn_id, step, data, usage, steer_ids)"
+                " VALUES (:id, :step, :data, :usage, :steer_ids)"
                 " ON CONFLICT (turn_id, step) DO NOTHING",
                 id=turn.turn_id,
                 step=checkpoint.step,
                 data=checkpoint.data,
                 usage=rows.dump_usage(checkpoint.usage),
+                steer_ids=" ".join(checkpoint.steer_ids),
             )
             if not new:
                 return None
@@ -158,9 +160,9 @@ class TurnTable(LeaseTable):
 
     async def checkpoints(self, turn: Turn) -> tuple[Checkpoint, ...]:
         """What earlier attempts acknowledged, in order."""
-        query = "SELECT step, data, usage FROM checkpoints WHERE turn_id = :id ORDER BY step"
+        query = "SELECT * FROM checkpoints WHERE turn_id = :id ORDER BY step"
         found = await self._database.read(lambda tx: tx.all(query, id=turn.turn_id))
-        return tuple(Checkpoint(row["step"], row["data"], rows.load_usage(row["usage"])) for row in found)
+        return tuple(_checkpoint(row) for row in found)
 
     async def note_failure(self, turn: Turn) -> int:
         """Count a failure of the model; the count."""
@@ -266,6 +268,10 @@ class TurnTable(LeaseTable):
 
 def _claimed(row: Row) -> Turn:
     return replace(rows.turn_of(row), ready_time=max(row["accept_time"], row["not_before"], row["freed"]))
+
+
+def _checkpoint(row: Row) -> Checkpoint:
+    return Checkpoint(row["step"], row["data"], rows.load_usage(row["usage"]), tuple(row["steer_ids"].split()))
 
 
 def _age(since: float | None, now: float) -> float:
