@@ -11,6 +11,7 @@ def main() -> None:
     """Wait for SIGTERM or Ctrl-C; never returns."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())
+    print("Waiting to be used: run `valor` in here.", flush=True)  # noqa: T201 (what the container's log shows)
     while True:
         signal.pause()
 

@@ -71,6 +71,9 @@ class Scripted:
     async def joining(self, _turn: Any) -> list[Turn]:
         return self.behind
 
+    async def changed(self, _steer_ids: Any) -> set[int]:
+        return set()
+
     def say(self, _turn: Any, text: str) -> None:
         self.told.append(text)
 
