@@ -79,9 +79,10 @@ async def _evaluated(kube: Kube, ways: list[Way]) -> list[bool]:
 
 async def _peer(kube: Kube, component: str, namespace: dict[str, str]) -> Any:
     pods = (await kube.get("pods", "--selector", f"app.kubernetes.io/component={component}"))["items"]
-    labels = pods[0]["metadata"]["labels"]
+    pod = next(pod for pod in pods if "podIP" in pod["status"])  # another may have been asked for just now
+    labels = pod["metadata"]["labels"]
     internal = {"PodLabels": labels, "NamespaceLabels": namespace, "Namespace": kube.namespace}
-    return {"IP": pods[0]["status"]["podIP"], "Internal": internal}
+    return {"IP": pod["status"]["podIP"], "Internal": internal}
 
 
 async def _reaches(kube: Kube, component: str, host: str, port: int) -> bool:
