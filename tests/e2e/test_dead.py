@@ -47,7 +47,6 @@ def letters() -> list[dict[str, str]]:
     return found
 
 
-@pytest.mark.timeout(120)
 def test_dead_letters_are_listed_shown_replayed_and_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VALOR_DATA", str(tmp_path))
     monkeypatch.setattr(cli_dead, "PAGE", 1)

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.collector import Span, collector
 from tests.support.house import house, until, valor
 
@@ -32,7 +30,6 @@ def lineage(span: Span, spans: dict[str, Span]) -> Iterator[str]:
         yield span.name
 
 
-@pytest.mark.timeout(120)
 def test_a_person_reads_out_one_number_and_it_finds_every_hop(tmp_path: Path) -> None:
     with collector() as found:
         exported = {"OTEL_EXPORTER_OTLP_ENDPOINT": found.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "100"}

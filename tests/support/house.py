@@ -27,7 +27,7 @@ def valor(data: Path, *arguments: str, stdin: str | bytes = b"", **settings: str
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     return subprocess.CompletedProcess(ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
@@ -41,7 +41,7 @@ def house(data: Path, *arguments: str, **settings: str) -> Iterator[subprocess.P
             [*VALOR, "up", *arguments], env=environment(data, **settings), stdout=out, stderr=err
         )
     try:
-        until(lambda: process.poll() is not None or "Valor is up" in (data / "up.out").read_text(), limit=40)
+        until(lambda: process.poll() is not None or "Valor is up" in (data / "up.out").read_text(), limit=90)
         assert process.poll() is None, (data / "up.err").read_text()
         yield process
     finally:
@@ -50,7 +50,7 @@ def house(data: Path, *arguments: str, **settings: str) -> Iterator[subprocess.P
             assert process.wait(10) == 0
 
 
-def until(holds: Callable[[], bool], limit: float = 20.0) -> None:
+def until(holds: Callable[[], bool], limit: float = 60.0) -> None:
     """Wait for a condition of other processes."""
     end = time.monotonic() + limit
     while not holds():

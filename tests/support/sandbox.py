@@ -21,7 +21,7 @@ from services.testdc.model import Account
 from services.testdc.remote import Sandbox
 from services.testdc.server import TestDC
 
-TIME_LIMIT = 15.0
+TIME_LIMIT = 60.0
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +152,7 @@ class SandboxProcess:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.testdc", stderr=output, env=environment
             )
-        await until(lambda: log.read_text().endswith("\n"), limit=20)
+        await until(lambda: log.read_text().endswith("\n"), limit=60)
         where = json.loads(log.read_text())
         self.port, self.control_port = (int(where[name].rpartition(":")[2]) for name in ("address", "control"))
         rsa.add_key((self.folder / "server_key.pem").read_text(), old=False)
@@ -167,7 +167,7 @@ class SandboxProcess:
         """SIGTERM; the exit code."""
         assert self.process
         self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), 10)
+        return await asyncio.wait_for(self.process.wait(), 30)
 
     def control(self) -> AbstractAsyncContextManager[Sandbox]:
         """A connection to its control port."""

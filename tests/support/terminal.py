@@ -113,7 +113,7 @@ class Terminal:
         """Press these keys; "\\udcff" stands for the byte 255."""
         os.write(self._ours, text.encode(errors="surrogateescape"))
 
-    def until(self, holds: Callable[[list[str]], bool], limit: float = 20.0) -> list[str]:
+    def until(self, holds: Callable[[list[str]], bool], limit: float = 60.0) -> list[str]:
         """Wait for a state of the screen; its rows then."""
         end = time.monotonic() + limit
         while not holds(self.screen.rows()):
@@ -121,7 +121,7 @@ class Terminal:
             self._read(0.05)
         return self.screen.rows()
 
-    def ends(self, limit: float = 10.0) -> int:
+    def ends(self, limit: float = 30.0) -> int:
         """Wait for the program's end; its exit code. Nothing is left of how it had changed the terminal."""
         end = time.monotonic() + limit
         while self.process.poll() is None:

@@ -67,7 +67,7 @@ class Listener:
         return [line for message in self.heard["telegram"] for line in message["text"].splitlines()]
 
     async def hears(self, name: str, count: int) -> list[Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.heard[name]) < count:
                 await asyncio.sleep(0.01)
         return self.heard[name]
@@ -198,7 +198,7 @@ async def test_no_secret_is_logged_while_every_channel_fails(tmp_path: Path) -> 
     )
     assert process.stderr is not None
     log = b""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(90):
         while log.count(b"alert_not_sent") < 2:
             log += await process.stderr.readline()
     process.send_signal(signal.SIGTERM)

@@ -105,7 +105,7 @@ class Monitor:
 
     async def shows(self, score: int, detail: str = "") -> str:
         """Wait until the service has a score, and is told of in such words; a busy machine may be slow once."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (part := await self._part()).score != score or detail not in part.detail:
                 pass
         return part.detail
@@ -149,7 +149,7 @@ async def test_who_hangs_lies_or_is_gone_costs_its_share_and_no_time(zone: Zone,
         await it.add_liar("127.0.0.5")
         zone.addresses.append("127.0.0.6")  # nobody is there
         monitor = await it.monitor()
-        async with asyncio.timeout(40 * LIMIT):
+        async with asyncio.timeout(200 * LIMIT):
             words = await monitor.shows(17, "1 of 6 replicas are well.")
         assert all(f"127.0.0.{number}:{it.target.health}" in words for number in range(2, 7))
 
@@ -171,7 +171,7 @@ async def test_a_name_server_that_hangs_costs_one_thread_and_no_measurement(zone
     async with watched(zone, tmp_path, "agent") as it:
         zone.hangs = True
         monitor = await it.monitor()
-        async with asyncio.timeout(40 * LIMIT):
+        async with asyncio.timeout(200 * LIMIT):
             for _ in range(2):
                 await monitor.shows(0, "agent has no address.")
         assert zone.asked == 1

@@ -57,7 +57,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 async def until_desired(keda: Keda, number: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await keda.desired() != number:
             await asyncio.sleep(0.01)
 

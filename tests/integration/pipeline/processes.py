@@ -55,7 +55,7 @@ class PipelineProcess:
         pipeline = pipeline or self._house.pipeline
         self.process = await self.spawn()
         self._reading = asyncio.create_task(self._read(self.process))
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     await pipeline.queue()
@@ -105,4 +105,4 @@ class PipelineProcess:
 async def quiet(house: House) -> None:
     """Wait until nothing is left to do."""
     pending = "SELECT id FROM turns WHERE state NOT IN ('done', 'failed', 'cancelled')"
-    await until(lambda: not house.rows(pending), limit=30)
+    await until(lambda: not house.rows(pending), limit=90)

@@ -14,8 +14,6 @@ from tests.integration.pipeline.house import ADA, GROUP, MEMBERS, House, broken_
 from tests.integration.pipeline.processes import PipelineProcess
 from tests.support.scripted_agent import Act, hang
 
-pytestmark = pytest.mark.timeout(90)
-
 
 @pytest.fixture
 async def process(house: House) -> AsyncIterator[PipelineProcess]:

@@ -140,7 +140,6 @@ async def test_streams_of_different_accounts_know_nothing_of_each_other(house: H
     assert house.rows("SELECT COUNT(*) FROM parts WHERE receipt_id IS NULL") == [1]
 
 
-@pytest.mark.timeout(60)
 async def test_streams_cut_a_hundred_times_lose_nothing_and_double_nothing(house: House) -> None:
     """F43."""
 

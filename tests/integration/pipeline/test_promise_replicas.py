@@ -18,7 +18,7 @@ from tests.integration.pipeline.test_promise_books import DAY, START, Books
 from tests.integration.pipeline.test_replicas import replica
 from tests.support.scripted_agent import Act
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.postgres
 
 ROUNDS = 10
 EVERY_MORNING = "0 9 * * *"

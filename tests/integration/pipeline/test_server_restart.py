@@ -11,7 +11,7 @@ from tests.integration.pipeline.house import MEMBERS, House, message
 from tests.integration.pipeline.test_replicas import insist, replica
 from tests.support.scripted_agent import Act
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.postgres
 
 RESTART = shlex.split(os.environ.get("VALOR_TEST_POSTGRES_RESTART", ""))
 

@@ -92,7 +92,6 @@ async def test_an_answer_that_is_written_is_delivered_even_if_stop_comes_before_
     assert house.channel.texts() == ["answer to hello", "There was nothing to stop."]
 
 
-@pytest.mark.timeout(60)
 async def test_stops_that_race_with_the_start_of_their_turns_leave_nobody_running(house: House) -> None:
     house.agent.script = hang
 

@@ -23,7 +23,7 @@ from tests.support.process import TOKEN
 from tests.support.sandbox import until
 from tests.support.scripted_pipeline import Place, ScriptedPipeline
 
-LIMIT = 30.0
+LIMIT = 90.0
 """Seconds that a condition may take to come true."""
 
 

@@ -17,7 +17,7 @@ from tests.integration.telegram.scene import Scene, quiet
 from tests.integration.telegram.test_process import started
 from tests.support.sandbox import until
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
