@@ -116,11 +116,9 @@ class Pipeline:
     async def until(self, number: int, state: str, chat: int = ADA) -> pb.Turn:
         """Wait until the turn of a message is in a state."""
         wanted = pb.TurnState.Value(f"TURN_STATE_{state.upper()}")
-        pause = 0.005
         async with asyncio.timeout(LIMIT):
             while (turn := await self.turn(number, chat)).state != wanted:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 0.1)  # many who look often would be most of the load
+                await asyncio.sleep(0.03)  # many who look more often would be most of the load
         return turn
 
     async def queue(self) -> pb.GetQueueResponse:
