@@ -26,7 +26,7 @@ log = logs.get()
 PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds between attempts while somebody is away; the last one for ever."""
 
-ENDED = 10_000
+ENDED = 1_000
 """Turns whose frames are remembered to be late."""
 
 Chat = tuple[int, int]

@@ -13,8 +13,8 @@ log = logs.get()
 PAUSES = (0.05, 0.2, 0.5)
 """Seconds between attempts while the pipeline is away; then the person has to press again."""
 
-DRAFTS = 10_000
-"""Drafts whose turns are known."""
+DRAFTS = 1_000
+"""Drafts whose turns are known: those that were shown last."""
 
 
 class Stopper:
@@ -29,6 +29,7 @@ class Stopper:
         """This is about to be shown."""
         if isinstance(event, Draft) and not event.target:
             self._turns[event.draft_id] = event.turn_id
+            self._turns.move_to_end(event.draft_id)
             if len(self._turns) > DRAFTS:
                 self._turns.popitem(last=False)
 
