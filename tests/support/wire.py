@@ -28,7 +28,8 @@ class Wire:
             server.close()
             self._whole = False
             self._flows.set()
-            await asyncio.sleep(0)  # a connection that was just accepted gets its task
+            for _ in range(5):  # a connection that was just accepted gets its transport, and then its task
+                await asyncio.sleep(0)
             self.cut()
             await asyncio.gather(*self._tasks)
 

@@ -14,6 +14,7 @@ from services.pipeline.outcome import Outcome
 from tests.integration.pipeline.house import House, message, until
 from tests.support.metrics import change, metric
 from tests.support.scripted_agent import Act, echo, fails, hang
+from valor.pipeline.v1 import pipeline_pb2 as pb
 
 COUNT = "pipeline_delivery_seconds_count"
 LATE = 2.0
@@ -65,7 +66,15 @@ async def test_an_answer_that_is_refused_is_counted_by_what_the_person_knows(
     house: House, refusals: list[str], outcome: str
 ) -> None:
     found, left = outcomes(), list(refusals)
-    house.channel.refuse = lambda _: left.pop(0) if left else ""
+    refused: dict[str, str] = {}
+
+    def refuse(part: pb.Part) -> str:
+        """The same part as often as it comes, and no reaction."""
+        if part.kind == pb.PART_KIND_TEXT and part.part_id not in refused:
+            refused[part.part_id] = left.pop(0) if left else ""
+        return refused.get(part.part_id, "")
+
+    house.channel.refuse = refuse
     await house.pipeline.submit(message("hello"))
     await ends(found, **{outcome: 1.0})
 

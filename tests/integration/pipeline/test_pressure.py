@@ -92,7 +92,7 @@ async def test_a_flood_of_a_thousand_slows_only_the_one_who_floods(tmp_path: Pat
             began = time.monotonic()
             await house.ask("hello", chat=BOB, number=number)
             waits.append(time.monotonic() - began)
-        assert sorted(waits)[2] < 0.25
+        assert sorted(waits)[2] < 1.0
         assert (await house.pipeline.queue()).waiting > 900
 
 

@@ -20,14 +20,14 @@ async def test_a_flood_is_answered_whole_in_order_and_slower_with_one_notice(
 ) -> None:
     """F37."""
     monkeypatch.setattr(dispatch, "POLL", 0.05)
-    async with House(tmp_path, rate_per_minute=60).open() as house:
-        for number in range(1, 64):
+    async with House(tmp_path, rate_per_minute=12).open() as house:
+        for number in range(1, 15):
             await house.pipeline.submit(message(f"{number}", number=number))
         await house.ask("hello", chat=MEMBERS[0])
-        assert (await house.pipeline.turn(63)).state == pb.TURN_STATE_WAITING
-        await house.pipeline.until(63, "done")
+        assert (await house.pipeline.turn(14)).state == pb.TURN_STATE_WAITING
+        await house.pipeline.until(14, "done")
         texts = house.channel.texts()
-        assert [text for text in texts if text.startswith("answer")] == [f"answer to {n}" for n in range(1, 64)]
+        assert [text for text in texts if text.startswith("answer")] == [f"answer to {n}" for n in range(1, 15)]
         assert [text for text in texts if not text.startswith("answer")] == [
             "You are writing faster than I can take it. I will answer everything, in order, just more slowly."
         ]
@@ -42,17 +42,17 @@ async def test_a_flood_of_one_person_in_a_group_does_not_hold_up_the_others(tmp_
 
 
 @pytest.mark.parametrize(
-    ("refused", "state"), [("nothing", "done"), ("You are writing faster", "done"), ("answer to 31", "failed")]
+    ("refused", "state"), [("nothing", "done"), ("You are writing faster", "done"), ("answer to 13", "failed")]
 )
 async def test_the_notice_of_a_flood_is_no_part_of_the_answer(
     tmp_path: Path, refused: str, state: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "POLL", 0.05)
-    async with House(tmp_path, rate_per_minute=30).open() as house:
+    async with House(tmp_path, rate_per_minute=12).open() as house:
         house.channel.refuse = lambda part: "NO" if part.text.startswith(refused) else ""
-        for number in range(1, 32):
+        for number in range(1, 14):
             await house.pipeline.submit(message(f"{number}", number=number))
-        turn = await house.pipeline.until(31, state)
+        turn = await house.pipeline.until(13, state)
         assert any(part.text.startswith("You are writing faster") for part in house.channel.parts())
         notices = [post.message_id for post in house.channel.posts if post.texts[0].startswith("You are writing")]
         assert not set(turn.answer_message_ids) & set(notices)
