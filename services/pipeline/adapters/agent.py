@@ -110,7 +110,8 @@ class GrpcRun:
         if self._broken is not None:
             raise self._broken
         with translated():
-            async for response in self._call:
+            # gRPC's iterator and its call hold each other, until the collector finds them.
+            while (response := await self._call.read()) is not grpc.aio.EOF:
                 event = _event(response)
                 if event is not None:
                     yield event
