@@ -54,14 +54,15 @@ class AgentServicer(rpc.AgentServiceServicer):
         reading = asyncio.create_task(_read(request_iterator, exchange))
         for task in (running, reading):
             task.add_done_callback(lambda _: exchange.close())
+        # Never cancelled: gRPC would keep the operation's memory. It ends with the stream; how is nobody's matter then.
+        reading.add_done_callback(lambda task: task.cancelled() or task.exception())
         try:
             async for event in exchange.events():
                 yield _response(event)
             await (running if running.done() else reading)
         finally:
             running.cancel()
-            reading.cancel()
-            await asyncio.gather(running, reading, return_exceptions=True)
+            await asyncio.gather(running, return_exceptions=True)
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:
         """The model that answers, and what it costs."""
