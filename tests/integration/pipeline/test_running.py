@@ -1,9 +1,11 @@
 """A turn while it runs: checkpoints, failures of the model and of the agent, limits, calls back into the chat."""
 
 import asyncio
+import gc
 import random
 from pathlib import Path
 
+import grpc
 import pytest
 
 from services.chassis.errors import Exhausted, Internal, InvalidArgument, TimedOut, Unavailable, ValorError, WrongState
@@ -121,6 +123,18 @@ async def test_connections_that_break_all_the_time_fail_no_turn(tmp_path: Path) 
                 await house.pipeline.until(3, "done", chat)
                 assert house.channel.texts(chat) == ["1", "2", "3"]
             assert (await house.pipeline.queue()).dead == 0
+
+
+async def test_the_call_of_a_run_that_is_over_is_freed_without_the_collector(house: House) -> None:
+    """Its full rounds are rare, and a call is 14 KB outside of Python."""
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(1, 6):
+            await house.ask("hello", number=number)
+        await until(lambda: not any(isinstance(it, grpc.aio.StreamStreamCall) for it in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 async def test_an_agent_that_leaves_between_a_step_and_its_acknowledgement_costs_nothing(house: House) -> None:
