@@ -85,7 +85,7 @@ class Dispatcher:
             await asyncio.sleep(every)
             running = set(self._tasks)
             try:
-                lost = running - await self._turns.keep()
+                lost = running - await self._turns.keep(running)
                 metrics.TAKEN_OVER.inc(await self._turns.reclaim())
             except Unavailable as error:
                 log.error("beat_failed", cause=error.message)
@@ -131,8 +131,17 @@ class Dispatcher:
             if turn.fence == 1:
                 metrics.WAIT_SECONDS.observe(max(0.0, time.time() - turn.ready_time))
             if turn.run not in self._void:
-                self._tasks[turn.run] = asyncio.create_task(self._work(turn), name=f"turn-{turn.run}")
+                self._start(turn)
         return {turn.message.lane for turn in claimed}
+
+    def _start(self, turn: Turn) -> None:
+        task = asyncio.create_task(self._work(turn), name=f"turn-{turn.run}")
+        self._tasks[turn.run] = task
+        task.add_done_callback(lambda _: self._ended(turn.run))  # it may be cancelled before its first step
+
+    def _ended(self, run: str) -> None:
+        del self._tasks[run]
+        self._wake.set()
 
     async def _work(self, turn: Turn) -> None:
         ids = {"turn_id": str(turn.turn_id), "chat_id": str(turn.message.address.chat_id), "person_id": turn.person_id}
@@ -144,9 +153,6 @@ class Dispatcher:
             except (asyncio.CancelledError, Unavailable):
                 ENDED.labels("handed_over").inc()
                 await self._hand_over(turn)
-            finally:
-                del self._tasks[turn.run]
-                self._wake.set()
 
     async def _hand_over(self, turn: Turn) -> None:
         while True:

@@ -1,6 +1,7 @@
 """What the use cases need from the outside: the store, the agent, people, a renderer, and somebody who watches."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -94,8 +95,8 @@ class Messages(Protocol):
 class Leases(Protocol):
     """Which turns this process runs, where it is not the only one."""
 
-    async def keep(self) -> set[str]:
-        """Hold the leases of this process; the runs that are still its own."""
+    async def keep(self, running: AbstractSet[str]) -> set[str]:
+        """Hold the leases of what this process runs, and of nothing else; those runs that are still its own."""
 
     async def reclaim(self) -> int:
         """Hand over what has lost its lease; at the start, on a store of our own, whatever runs. How many turns."""

@@ -104,8 +104,8 @@ async def test_a_run_whose_lease_is_over_is_taken_over_with_its_checkpoints(pair
     ):
         with pytest.raises(LostOwnership):
             await write
-    assert await one.keep() == set()
-    assert await other.keep() == {taken.run}
+    assert await one.keep({turn.run}) == set()
+    assert await other.keep({taken.run}) == {taken.run}
 
 
 async def test_a_run_that_shows_life_is_not_taken_over(pair: tuple[SqlStore, SqlStore]) -> None:
@@ -115,9 +115,23 @@ async def test_a_run_that_shows_life_is_not_taken_over(pair: tuple[SqlStore, Sql
     (turn,) = await one.claim(None, 1)
     until_later = time.monotonic() + 1.0
     while time.monotonic() < until_later:
-        assert await one.keep() == {turn.run}
+        assert await one.keep({turn.run}) == {turn.run}
         assert await other.reclaim() == 0
         await asyncio.sleep(0.05)
+
+
+async def test_a_claim_whose_answer_was_lost_is_taken_over(pair: tuple[SqlStore, SqlStore]) -> None:
+    """F7. Its process lives, and runs something else: it does not know that it has this turn too."""
+    one, other = pair
+    for chat in (1, 2):
+        await one.accept(asked(chat=chat), QUEUED)
+    heard, lost = await one.claim(None, 2)
+    async with asyncio.timeout(60):
+        while not await other.reclaim():
+            assert await one.keep({heard.run}) == {heard.run}
+            await asyncio.sleep(0.01)
+    (taken,) = await other.claim(None, 2)
+    assert taken.turn_id == lost.turn_id
 
 
 async def test_a_checkpoint_and_an_edit_at_the_same_moment_leave_nothing_of_the_old_question(

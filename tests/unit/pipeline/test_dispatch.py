@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -27,6 +28,7 @@ class Desk:
         self.while_claiming: list[str] = []
         self.away = 0
         self.lost: set[str] = set()
+        self.kept: set[str] = set()
         self.reclaimed = 0
         self.admitted = True
         self.dispatcher = Dispatcher(cast("Turns", self), self.run, 10, lambda: self.admitted)
@@ -47,11 +49,12 @@ class Desk:
             raise Unavailable("The disk is full.")
         self.released.append(turn.run)
 
-    async def keep(self) -> set[str]:
+    async def keep(self, running: AbstractSet[str]) -> set[str]:
         if self.away:
             self.away -= 1
             raise Unavailable("The database is away.")
-        return set(self.begun) - self.lost
+        self.kept = set(running)
+        return self.kept - self.lost
 
     async def reclaim(self) -> int:
         self.reclaimed += 1
@@ -114,6 +117,18 @@ async def test_a_run_that_is_revoked_while_it_is_being_claimed_never_begins() ->
         desk.offer(turn(1), turn(2), turn(3))
         await settle()
         assert desk.begun == ["3:1"]
+
+
+async def test_a_run_that_is_revoked_before_its_first_step_leaves_its_place_to_others() -> None:
+    async with Desk().open(every=0.001) as desk:
+        desk.dispatcher._capacity = 1
+        desk.offer(turn(1))
+        while "1:1" not in desk.dispatcher._tasks:
+            await asyncio.sleep(0)
+        desk.dispatcher.revoke("1:1")
+        desk.offer(turn(2))
+        await until(lambda: desk.begun == ["2:1"])
+        await until(lambda: desk.kept == {"2:1"})
 
 
 async def test_a_revocation_of_an_old_run_does_not_touch_the_next_run_of_the_turn() -> None:

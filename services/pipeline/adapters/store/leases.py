@@ -3,25 +3,36 @@
 On SQLite there is one process, and whatever runs is its own: leases are not looked at there.
 """
 
+from collections.abc import Set as AbstractSet
+
 from services.chassis.writer import Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.model import State, run
 
+_OURS = "state = 'running' AND owner = :owner"
+
 
 class LeaseTable(Table):
     """`ports.Leases` on SQL."""
 
-    async def keep(self) -> set[str]:
-        """Hold the leases of all runs of this process, in one statement; the runs that are still its own."""
+    async def keep(self, running: AbstractSet[str]) -> set[str]:
+        """Hold the leases of what this process runs; those of these runs that are still its own.
+
+        What it claimed without hearing of it, as the answer was lost, nobody runs: that lease is left to end.
+        """
 
         def change(tx: Transaction) -> set[str]:
-            held = tx.all(
-                "UPDATE turns SET lease_until = :until WHERE state = 'running' AND owner = :owner RETURNING id, fence",
+            ours = {"owner": self._database.owner}
+            held = tx.all(f"SELECT id, fence FROM turns WHERE {_OURS}", **ours)
+            unheard = [0, *(row["id"] for row in held if run(row["id"], row["fence"]) not in running)]
+            kept = tx.all(
+                f"UPDATE turns SET lease_until = :until WHERE {_OURS} AND id NOT IN ({', '.join(map(str, unheard))})"
+                " RETURNING id, fence",
                 until=tx.time() + self._lease,
-                owner=self._database.owner,
+                **ours,
             )
-            return {run(row["id"], row["fence"]) for row in held}
+            return {run(row["id"], row["fence"]) for row in kept}
 
         return await self._database.write(change)
 
