@@ -129,8 +129,8 @@ class MessageTable(Table):
             tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn_id)
             tx.run("UPDATE turns SET edition = edition + 1 WHERE id = :id", id=turn_id)
             promise_rows.void(tx, turn_id, self._clock())
+            free(tx, turn_id)
             for turn in rows.move(tx, State.WAITING, "id = :id AND state = 'running'", id=turn_id):
-                free(tx, turn_id)
                 tx.notify("revoked", run(turn["id"], turn["fence"]))
         tx.notify("lanes", known["lane"])
 

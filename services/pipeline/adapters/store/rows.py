@@ -35,6 +35,10 @@ TURN = (
 )
 """What `turn_of` reads."""
 
+HOLDS_UP = "(e.not_before = e.accept_time OR (e.id < t.id AND t.person_id IN ('', e.person_id)))"
+"""Turn e comes before turn t of its lane, and t waits for it although e may not begin yet: nobody overtakes themselves,
+and by the clock that looks, what another replica has just accepted may be ahead of time."""
+
 
 HELD = "id = :id AND fence = :fence AND state = 'running'"
 

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from services.chassis.writer import Transaction
-from services.pipeline.adapters.store import rows
+from services.pipeline.adapters.store import budgets, rows
 from services.pipeline.adapters.store.table import Table
 from services.pipeline.model import Account, State, Steer, Turn, chat_key
 
 _JOINING = (
     f"{rows.TURN} WHERE (t.id = :id AND h.version > :version) OR ("
     "t.lane = :lane AND t.state = 'waiting' AND t.answered_by IS NULL AND (t.order_key, t.id) > (:order, :id)"
-    " AND t.not_before <= :now AND EXISTS (SELECT 1 FROM chats WHERE chat = :chat AND steering = 1))"
+    " AND t.not_before <= :now AND NOT EXISTS (SELECT 1 FROM turns e WHERE e.lane = t.lane AND e.state = 'waiting'"
+    f" AND e.not_before > :now AND (e.order_key, e.id) < (t.order_key, t.id) AND {rows.HOLDS_UP})"
+    " AND EXISTS (SELECT 1 FROM chats WHERE chat = :chat AND steering = 1))"
     " ORDER BY t.order_key, t.id"
 )
 
@@ -80,8 +82,9 @@ def _changed(tx: Transaction, known: Mapping[int, int]) -> set[int]:
 
 
 def answer_joined(tx: Transaction, turn_id: int, now: float) -> None:
-    """What joined is answered with the turn."""
-    rows.move(tx, State.ANSWERING, "answered_by = :id AND state = 'waiting'", id=turn_id, now=now)
+    """What joined is answered with the turn; what it had reserved for a run of its own is settled."""
+    for turn in rows.move(tx, State.ANSWERING, "answered_by = :id AND state = 'waiting'", id=turn_id, now=now):
+        budgets.settle_lost(tx, turn["id"], now)
 
 
 def free(tx: Transaction, turn_id: int) -> None:

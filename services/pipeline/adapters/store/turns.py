@@ -29,7 +29,8 @@ _CLAIMABLE = (
     "t.state = 'waiting' AND t.not_before <= :now AND t.answered_by IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.lane = t.lane AND r.state = 'running')"
     " AND NOT EXISTS (SELECT 1 FROM turns e WHERE e.lane = t.lane AND e.state = 'waiting'"
-    " AND e.not_before <= :now AND (e.order_key < t.order_key OR (e.order_key = t.order_key AND e.id < t.id)))"
+    " AND (e.order_key < t.order_key OR (e.order_key = t.order_key AND e.id < t.id))"
+    f" AND (e.not_before <= :now OR {rows.HOLDS_UP}))"
 )
 """The first of its lane that may be worked on, and nothing of the lane runs."""
 
