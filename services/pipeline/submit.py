@@ -41,13 +41,13 @@ class Submit:
         return await self._admit(message, person, verdict)
 
     async def _asking(self, message: Message) -> Person | None:
-        """Who wants another answer by an edit, and may have one."""
+        """Who wants another answer by an edit, and may have one as far as is known."""
         if not gate.asks(message):
             return None
         person = await self._people.resolve(message)
         listed = message.address.chat_id in self._groups
         verdict = gate.decide(message.chat_type, person.role, listed=listed, addressed=True)
-        return person if verdict is Verdict.ANSWER else None
+        return person if verdict in {Verdict.ANSWER, Verdict.WAIT} else None
 
     async def _is_addressed(self, message: Message) -> bool:
         if message.chat_type is ChatType.PRIVATE or gate.is_addressed(message):

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from services.pipeline.adapters import people
 from tests.integration.pipeline.house import (
     ADA,
     BASIC_GROUP,
@@ -245,6 +246,20 @@ async def test_an_edit_after_the_answer_is_answered_only_if_it_asks_anew(
     await house.ask("@valor_bot last", chat=chat, number=2)
     await until(lambda: house.channel.texts(chat)[-1].startswith("answer to"))
     assert house.channel.texts(chat)[:-1] == answers
+
+
+async def test_an_edit_that_asks_anew_while_people_is_away_is_answered_when_people_is_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "REMEMBER", 0.0)
+    request = message("hello")
+    await house.pipeline.submit(request)
+    await house.pipeline.until(1, "done")
+    await house.people.stop()
+    for _ in range(2):
+        await house.pipeline.edit(request, "/steer")
+    await house.people.start()
+    await until(lambda: house.channel.texts() == ["answer to hello", "Say /steer on or /steer off."])
 
 
 async def test_a_stranger_gets_no_answer_by_an_edit(house: House) -> None:
