@@ -29,7 +29,7 @@ AGAIN = 0.2
 """Seconds between two questions to people while it is away."""
 
 CLAIMS = 20
-"""Claims without an end before a turn is given up: whatever kills its runner every time must not do so for ever."""
+"""Claims without an end before a question, as it is worded, is given up: what kills its runner must not go on so."""
 
 
 class Responder:
@@ -67,13 +67,13 @@ class Responder:
             self._stage.close(turn)
 
     async def _run(self, turn: Turn) -> None:
-        if turn.fence > CLAIMS:
+        if turn.fence > CLAIMS * (1 + turn.edition):
             await self._give_up(turn, "CRASH_LOOP", f"claimed {turn.fence} times without an end")
             return
         try:
             if turn.message.promise_id:
                 turn = await self._store.promised(turn)
-            answer = await self._admit(turn) if turn.role is Role.UNKNOWN else await self._answer(turn)
+            turn, answer = await self._reply(turn)
         except LostOwnership:
             raise
         except ValorError as error:
@@ -91,7 +91,13 @@ class Responder:
     async def _used(self, turn: Turn) -> Usage:
         return sum((checkpoint.usage for checkpoint in await self._store.checkpoints(turn)), Usage())
 
-    async def _admit(self, turn: Turn) -> Answer | None:
+    async def _reply(self, turn: Turn) -> tuple[Turn, Answer | None]:
+        """The answer, and the turn as it is known by then: who pays for the last call may be known only now."""
+        if turn.role is not Role.UNKNOWN:
+            return turn, await self._answer(turn)
+        return await self._admit(turn)
+
+    async def _admit(self, turn: Turn) -> tuple[Turn, Answer | None]:
         """Who wrote this was not known when it came: wait until it is, and decide then. None: it was not for us."""
         while (person := await self._people.resolve(turn.message)).role is Role.UNKNOWN:
             await asyncio.sleep(AGAIN)
@@ -99,16 +105,17 @@ class Responder:
         verdict = gate.decide(turn.message.chat_type, person.role, listed=listed, addressed=True)
         if verdict is Verdict.ANSWER:
             await self._store.identify(turn, person)
-            return await self._answer(replace(turn, person_id=person.person_id, role=person.role))
+            known = replace(turn, person_id=person.person_id, role=person.role)
+            return known, await self._answer(known)
         if turn.promise is not None:
             raise Denied("The person may not ask any more.", reason=failures.NOT_ALLOWED)
         code = await self._pairing_code(turn) if verdict is Verdict.PAIR else ""
         if not code:
             await self._store.forget(turn)
             ENDED.labels("denied").inc()
-            return None
+            return turn, None
         await self._store.drop_text(turn)
-        return Output(PAIRING.format(code=code), Usage())
+        return turn, Output(PAIRING.format(code=code), Usage())
 
     async def _pairing_code(self, turn: Turn) -> str:
         while True:

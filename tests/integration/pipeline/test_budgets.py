@@ -350,6 +350,16 @@ async def test_an_answer_that_misses_the_new_wording_is_paid_though_it_is_not_sa
 
 
 # -- what people see ---------------------------------------------------------------------------------------------------
+async def test_who_wrote_while_people_was_away_pays_in_the_end(tmp_path: Path) -> None:
+    async with house(tmp_path, person_day="1 USD").open() as it:
+        it.agent.cost = COST
+        await it.people.stop()
+        await it.pipeline.submit(message("hello"))
+        await it.people.start()
+        await it.pipeline.until(1, "done")
+        assert used(it, "person") == used(it, "chat") == used(it) == (0, COST)
+
+
 async def test_usage_asked_for_by_an_edit_shows_a_person_their_own(tmp_path: Path) -> None:
     async with house(tmp_path).open() as it:
         remark = message("hello", chat=GROUP)

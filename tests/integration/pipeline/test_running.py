@@ -315,6 +315,10 @@ async def test_a_turn_that_kills_its_runner_every_time_is_given_up(house: House)
     house.rows("UPDATE turns SET fence = 20, state = 'running'")
     await house.service.start()
     await assert_given_up(house, "CRASH_LOOP", failures.UNKNOWN)
+    house.agent.script = echo  # whoever runs it has mended what it was
+    await house.pipeline.replay((await house.pipeline.turn(1)).turn_id)
+    await house.pipeline.until(1, "done")
+    assert house.channel.texts()[-1] == "answer to hello"
 
 
 async def test_a_search_finds_what_this_chat_and_topic_said_and_nothing_else(house: House) -> None:
