@@ -46,6 +46,8 @@ class Calls:
         prepare(metrics.SECONDS, names)
         self._places = asyncio.Semaphore(at_once)
         self._running: dict[Key, _Running] = {}
+        self._placed: set[Key] = set()
+        """What runs indeed: calls get their place before their row, and keep it until the row has their end."""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Calls"]:
@@ -111,27 +113,29 @@ class Calls:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            if self._running:
+            if self._placed:
                 try:
-                    await self._ledger.keep()
+                    await self._ledger.keep(tuple(self._placed))
                 except Unavailable as error:
                     log.error("keep_failed", cause=error.message)
 
     async def _once(self, call: Call, tool: Tool, arguments: str) -> Outcome:
         while True:
-            async with self._place():
+            async with self._place(call.key):
                 outcome = await self._begin(call, tool, arguments)
             if outcome is not ELSEWHERE:
                 return outcome
             await asyncio.sleep(LOOK)
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self, key: Key) -> AsyncIterator[None]:
         with metrics.WAITING.track_inprogress():
             await self._places.acquire()
+        self._placed.add(key)
         try:
             yield
         finally:
+            self._placed.remove(key)
             self._places.release()
 
     async def _begin(self, call: Call, tool: Tool, arguments: str) -> Outcome:

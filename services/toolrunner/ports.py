@@ -1,5 +1,6 @@
 """What the use cases and the tools need from outside."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 from services.toolrunner.model import Call, Key, Outcome, Passage, Ran, Record
@@ -24,8 +25,11 @@ class Ledger(Protocol):
     async def lose_all(self) -> int:
         """The same for every started call whose process died. How many there were."""
 
-    async def keep(self) -> None:
-        """Tell other processes that the calls of this one still run: every few seconds."""
+    async def keep(self, running: Collection[Key]) -> None:
+        """Tell other processes that these calls still run here: every few seconds.
+
+        Any other call of this process is left behind: its end could not be noted. Its lease runs out.
+        """
 
     async def newest(self, turn_id: str, before: int | None, limit: int) -> list[Record]:
         """Calls whose row id is less than `before`, newest first; of all turns where the turn is empty."""

@@ -1,5 +1,7 @@
 """The table of calls. Each started one carries its process and a lease: other processes see whether it still runs."""
 
+from collections.abc import Collection
+
 from services.chassis.database import Database
 from services.chassis.writer import Row, Transaction
 from services.toolrunner.model import ELSEWHERE, LOST, Call, Category, Key, Outcome, Record, State, answer
@@ -73,10 +75,16 @@ class SqlLedger:
         query = "UPDATE calls SET state = 'unknown' WHERE state = 'started' AND (:all = 1 OR lease_until < :now)"
         return await self._database.write(lambda tx: tx.run(query, all=int(everything), now=tx.time()))
 
-    async def keep(self) -> None:
-        """Hold the leases of this process."""
-        query = "UPDATE calls SET lease_until = :until WHERE owner = :owner AND state = 'started'"
-        await self._database.write(lambda tx: tx.run(query, until=tx.time() + LEASE, owner=self._owner))
+    async def keep(self, running: Collection[Key]) -> None:
+        """Hold the leases of these calls, as far as they are ours."""
+        query = f"UPDATE calls SET lease_until = :until WHERE {_OURS}"
+
+        def change(tx: Transaction) -> None:
+            until = tx.time() + LEASE
+            for key in running:
+                tx.run(query, until=until, owner=self._owner, **_key(key))
+
+        await self._database.write(change)
 
     async def newest(self, turn_id: str, before: int | None, limit: int) -> list[Record]:
         """Calls in the order of their first start, newest first."""

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from services.chassis.database import Database
-from services.chassis.errors import WrongState
+from services.chassis.errors import Unavailable, WrongState
 from services.toolrunner import call as calls_module
 from services.toolrunner import migrations
 from services.toolrunner.adapters import ledger as ledger_module
@@ -33,15 +33,36 @@ def _short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls_module, "LOOK", 0.01)
 
 
+class Shaky(SqlLedger):
+    """A ledger whose database may be lost while it works."""
+
+    lost_at = ""
+    committed: asyncio.Event
+
+    async def begin(self, call: Call, *, side_effects: bool, now: float) -> Outcome | None:
+        """The commit happens; where it is lost, nobody hears of it."""
+        earlier = await super().begin(call, side_effects=side_effects, now=now)
+        if self.lost_at == "begin":
+            self.committed.set()
+            await asyncio.Event().wait()
+        return earlier
+
+    async def end(self, key: Key, outcome: Outcome, now: float) -> None:
+        """Nothing happens where it is lost."""
+        if self.lost_at == "end":
+            raise Unavailable("The database was lost.")
+        await super().end(key, outcome, now)
+
+
 class Replica:
     """A toolrunner, and what its tools did."""
 
     def __init__(self, database: Database) -> None:
-        self.actor, self.ledger = Actor(), SqlLedger(database)
+        self.actor, self.ledger = Actor(), Shaky(database)
         self.calls = Calls(Catalogue(self.actor.tools()), self.ledger, at_once=4)
 
-    async def call(self, name: str, arguments: str = "{}") -> Outcome:
-        return await self.calls.call(SCOPE, 0, 0, name, arguments)
+    async def call(self, name: str, arguments: str = "{}", *, index: int = 0) -> Outcome:
+        return await self.calls.call(SCOPE, 0, index, name, arguments)
 
 
 @pytest.fixture
@@ -119,3 +140,37 @@ async def test_a_start_leaves_the_calls_of_the_living_alone(pair: tuple[Replica,
     async with asyncio.timeout(10):
         while not await pair[1].ledger.lose_all():
             await asyncio.sleep(0.01)
+
+
+async def left_without_an_end(replica: Replica) -> None:
+    """A pure call ended, and its replica could not note it."""
+    replica.ledger.lost_at = "end"
+    with pytest.raises(Unavailable):
+        await replica.call("wait")
+
+
+async def left_at_its_start(replica: Replica) -> None:
+    """The caller of a pure call left while its start was being noted."""
+    replica.ledger.lost_at, replica.ledger.committed = "begin", asyncio.Event()
+    caller = asyncio.create_task(replica.call("wait"))
+    await replica.ledger.committed.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+
+
+@pytest.mark.parametrize("left", [left_without_an_end, left_at_its_start])
+async def test_a_call_that_a_busy_replica_left_is_run_again_when_its_lease_is_over(
+    pair: tuple[Replica, Replica], left: Callable[[Replica], Awaitable[None]]
+) -> None:
+    one, other = pair
+    for replica in pair:
+        replica.actor.go.set()
+    await left(one)
+    one.ledger.lost_at = ""
+    one.actor.go.clear()
+    busy = asyncio.create_task(one.call("act", index=1))
+    async with asyncio.timeout(LEASE * 8):
+        assert await other.call("wait") == Outcome("done 1")
+    assert not busy.done()
+    one.actor.go.set()
+    await busy
