@@ -23,6 +23,9 @@ log = logs.get()
 BEAT = 3.0
 """Seconds between two signs of life of the calls that run."""
 
+KEPT = 7 * 86_400.0
+"""Seconds that a pure call is remembered: hardly a turn is interrupted for longer, and one that is runs it again."""
+
 LOOK = 0.1
 """Seconds between two looks at a call that another process runs."""
 
@@ -113,11 +116,12 @@ class Calls:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
-            if self._placed:
-                try:
+            try:
+                if self._placed:
                     await self._ledger.keep(tuple(self._placed))
-                except Unavailable as error:
-                    log.error("keep_failed", cause=error.message)
+                await self._ledger.forget(self._clock() - KEPT)
+            except Unavailable as error:
+                log.error("beat_failed", cause=error.message)
 
     async def _once(self, call: Call, tool: Tool, arguments: str) -> Outcome:
         while True:

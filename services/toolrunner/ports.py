@@ -31,6 +31,9 @@ class Ledger(Protocol):
         Any other call of this process is left behind: its end could not be noted. Its lease runs out.
         """
 
+    async def forget(self, before: float) -> None:
+        """Delete some pure calls that started before a time. What may have acted stays: it must not run again."""
+
     async def newest(self, turn_id: str, before: int | None, limit: int) -> list[Record]:
         """Calls whose row id is less than `before`, newest first; of all turns where the turn is empty."""
 

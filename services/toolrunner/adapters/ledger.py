@@ -11,9 +11,16 @@ NOTHING = Outcome("")
 LEASE = 10.0
 """Seconds after the last sign of life of a process until its calls count as left behind."""
 
+BATCH = 100
+"""Calls that are forgotten at once: results may be long, and whoever writes waits meanwhile."""
+
 _KEY = "turn_id = :turn AND step = :step AND call_index = :index"
 _OURS = f"{_KEY} AND state = 'started' AND owner = :owner"
 """Nobody has taken the call for left behind."""
+
+_KEEP = f"UPDATE calls SET lease_until = :until WHERE {_OURS}"
+_LOSE_ALL = "UPDATE calls SET state = 'unknown' WHERE state = 'started' AND (:all = 1 OR lease_until < :now)"
+_OLD = "SELECT id FROM calls WHERE side_effects = 0 AND start_time < :before ORDER BY start_time LIMIT :batch"
 
 
 class SqlLedger:
@@ -72,17 +79,23 @@ class SqlLedger:
     async def lose_all(self) -> int:
         """The same for every started call whose process died; on a store of our own, those are all."""
         everything = not self._database.shared
-        query = "UPDATE calls SET state = 'unknown' WHERE state = 'started' AND (:all = 1 OR lease_until < :now)"
-        return await self._database.write(lambda tx: tx.run(query, all=int(everything), now=tx.time()))
+        return await self._database.write(lambda tx: tx.run(_LOSE_ALL, all=int(everything), now=tx.time()))
 
     async def keep(self, running: Collection[Key]) -> None:
         """Hold the leases of these calls, as far as they are ours."""
-        query = f"UPDATE calls SET lease_until = :until WHERE {_OURS}"
 
         def change(tx: Transaction) -> None:
             until = tx.time() + LEASE
             for key in running:
-                tx.run(query, until=until, owner=self._owner, **_key(key))
+                tx.run(_KEEP, until=until, owner=self._owner, **_key(key))
+
+        await self._database.write(change)
+
+    async def forget(self, before: float) -> None:
+        """Delete some pure calls that started before a time, the oldest first."""
+
+        def change(tx: Transaction) -> None:
+            tx.run(f"DELETE FROM calls WHERE id IN ({_OLD}{tx.skip_locked})", before=before, batch=BATCH)
 
         await self._database.write(change)
 
