@@ -55,8 +55,8 @@ MODEL = Row(
     [
         Panel(
             "Model calls",
-            "By how they end. model_rate_limited: the provider takes no more for now. model_refused_key and"
-            " model_unknown need somebody to look at the settings.",
+            "By how they end. model_rate_limited: the provider takes no more for now. model_refused_key,"
+            " model_no_credit and model_unknown need somebody to look at the settings or the provider's bill.",
             [rate("agent_model_calls_total", "model, outcome")],
             "reqps",
             stacked=True,

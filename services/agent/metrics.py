@@ -70,6 +70,7 @@ OUTCOMES = (
     "model_unreachable",
     "model_timeout",
     "model_refused_key",
+    "model_no_credit",
     "model_unknown",
     "model_context_exceeded",
     "model_refused_request",

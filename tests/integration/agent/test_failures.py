@@ -24,6 +24,7 @@ SECRETS = (KEY, "127.0.0.1", "the prompt", "private words")
         pytest.param(Reply(status=500), Unavailable, "MODEL_OVERLOADED", id="500"),
         pytest.param(Reply(status=401, error=("authentication_error", "x")), WrongState, "MODEL_REFUSED_KEY", id="401"),
         pytest.param(Reply(status=403, error=("permission_error", "x")), WrongState, "MODEL_REFUSED_KEY", id="403"),
+        pytest.param(Reply(status=402, error=("billing_error", "x")), WrongState, "MODEL_NO_CREDIT", id="402"),
         pytest.param(Reply(status=404, error=("not_found_error", "x")), WrongState, "MODEL_UNKNOWN", id="404"),
         pytest.param(
             Reply(status=400, error=("invalid_request_error", "private words")),
@@ -66,6 +67,27 @@ async def test_a_text_that_is_too_long_is_called_so(tmp_path: Path, model: str, 
         with pytest.raises(WrongState) as raised:
             await it.agent.output("Hi!")
         assert raised.value.reason == "MODEL_CONTEXT_EXCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("model", "reply"),
+    [
+        ("anthropic:claude-haiku-5-5", Reply(status=429, error=("billing_error", "x"))),
+        (
+            "anthropic:claude-haiku-5-5",
+            Reply(status=400, error=("invalid_request_error", "Your credit balance is too low")),
+        ),
+        ("openai-chat:gpt-5", Reply(status=429, error=("insufficient_quota", "You exceeded your current quota"))),
+    ],
+    ids=["a bill", "a balance", "a quota"],
+)
+async def test_an_account_without_credit_is_neither_a_limit_nor_the_questions_fault(
+    tmp_path: Path, model: str, reply: Reply
+) -> None:
+    async with scene(tmp_path, reply, model=model) as it:
+        with pytest.raises(WrongState) as error:
+            await it.agent.output("Hi!")
+        assert error.value.reason == "MODEL_NO_CREDIT"
 
 
 async def test_what_the_provider_says_about_waiting_is_passed_on(tmp_path: Path) -> None:

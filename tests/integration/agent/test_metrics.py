@@ -33,8 +33,9 @@ async def test_a_model_call_is_counted_and_the_turn_tells_what_time_it_took(tmp_
     [
         (Reply(status=429, error=("rate_limit_error", "x")), "model_rate_limited"),
         (Reply(status=401, error=("authentication_error", "x")), "model_refused_key"),
+        (Reply(status=402, error=("billing_error", "x")), "model_no_credit"),
     ],
-    ids=["rate limit", "key"],
+    ids=["rate limit", "key", "credit"],
 )
 async def test_a_model_call_that_fails_is_counted_by_its_reason(tmp_path: Path, reply: Reply, outcome: str) -> None:
     calls = change("agent_model_calls_total", model=MODEL, outcome=outcome)

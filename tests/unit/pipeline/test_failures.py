@@ -6,7 +6,7 @@ import re
 import pytest
 
 from services.chassis import errors
-from services.chassis.errors import Exhausted, Internal, Unavailable, ValorError
+from services.chassis.errors import Exhausted, Internal, Unavailable, ValorError, WrongState
 from services.pipeline import failures
 
 CLASSES = [cls for _, cls in inspect.getmembers(errors, inspect.isclass) if issubclass(cls, ValorError)]
@@ -31,6 +31,12 @@ def test_only_the_models_failures_count_as_attempts() -> None:
     assert failures.is_of_the_model(Unavailable("busy", reason="MODEL_OVERLOADED"))
     assert not failures.is_of_the_model(Unavailable("gone"))
     assert not failures.is_of_the_model(Internal("bug"))
+
+
+def test_a_model_without_credit_is_no_matter_of_words_and_its_refusal_is_not_paid() -> None:
+    error = WrongState("no credit", reason="MODEL_NO_CREDIT")
+    assert "Whoever runs me" in failures.words(error.reason)
+    assert failures.is_unpaid(error)
 
 
 @pytest.mark.parametrize(
