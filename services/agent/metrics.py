@@ -40,6 +40,9 @@ LIMITS = {"MODEL_RATE_LIMITED", "MODEL_OVERLOADED"}
 PAUSE = 30.0
 """Seconds, where it does not say for how long."""
 
+LONGEST_PAUSE = 90.0
+"""Seconds, whatever it says: the pipeline asks again after 60, so a limit that still holds has been heard of anew."""
+
 
 class Limit:
     """Until when the model's provider takes no more requests, as this process heard."""
@@ -51,7 +54,7 @@ class Limit:
         """The model failed."""
         if error.reason in LIMITS:
             seconds = PAUSE if error.retry_after is None else error.retry_after
-            self._until = max(self._until, self._clock() + seconds)
+            self._until = max(self._until, self._clock() + min(seconds, LONGEST_PAUSE))
 
     def left(self) -> float:
         """Seconds."""

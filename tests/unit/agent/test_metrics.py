@@ -4,6 +4,7 @@ import pytest
 
 from services.agent.metrics import PAUSE, Limit
 from services.chassis.errors import Exhausted, TimedOut, Unavailable, ValorError
+from services.pipeline.failures import LONGEST_WAIT
 
 
 @pytest.mark.parametrize(
@@ -30,4 +31,14 @@ def test_it_ends_by_itself_and_a_shorter_one_does_not_shorten_it() -> None:
     now = 130.0
     assert limit.left() == 10.0
     now = 150.0
+    assert limit.left() == 0.0
+
+
+def test_an_hours_pause_that_nobody_hears_of_again_is_over_soon() -> None:
+    now = 100.0
+    limit = Limit(clock=lambda: now)
+    limit.note(Exhausted("Later.", reason="MODEL_RATE_LIMITED", retry_after=3_600.0))
+    now += LONGEST_WAIT
+    assert limit.left() > 0.0
+    now += LONGEST_WAIT
     assert limit.left() == 0.0
