@@ -9,6 +9,8 @@
 - `_sender.send`: one try of a call. Telethon's own way sleeps 2 s after every fault of the server's, whatever is set.
 - `_sender._start_reconnect`, `_sender._pending_state`: Telethon makes the calls that were under way again on the next
   connection, even those that we gave up long ago. Who called has to look first, so calls end with their connection.
+- `_sender._ping`: the sign of life that Telethon asks for each minute ends with its connection as well. Telethon takes
+  one that stays without an answer for a dead connection, each minute anew.
 - `Connection._send`: the last line before the wire, where a process that may not speak for the account is stopped.
 """
 
@@ -135,6 +137,7 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
         for state in self._sender._pending_state.values():  # noqa: SLF001
             state.future.cancel()
         self._sender._pending_state.clear()  # noqa: SLF001
+        self._sender._ping = None  # noqa: SLF001
         self._start_reconnect(error)
 
     async def _update_loop(self) -> None:

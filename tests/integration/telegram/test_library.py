@@ -151,6 +151,21 @@ async def test_calls_that_were_given_up_are_not_made_again(
     assert calls(scene, SEND) == 1
 
 
+async def test_a_sign_of_life_that_ended_with_its_connection_is_not_held_against_the_next(
+    scene: Scene, line: Line
+) -> None:
+    """`_sender._ping`; covers F67."""
+    scene.dc.freeze()
+    line.client._sender._keepalive_ping(1)  # as Telethon does every minute
+    await until(lambda: line.client._sender._pending_state)
+    line.client.reconnect()
+    await line.client.ask(f.updates.GetStateRequest())
+    accepted = scene.dc.accepted
+    line.client._sender._keepalive_ping(2)
+    await until(lambda: line.client._sender._ping is None)
+    assert (scene.dc.accepted, line.reconnects) == (accepted, 1)
+
+
 async def test_calls_made_while_there_is_no_connection_wait_for_the_next(
     scene: Scene, anna: Account, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,4 +247,4 @@ def test_the_private_names_are_still_telethons() -> None:
     """What is overridden or replaced must exist, or our code would silently be nobody's."""
     base = Client.__mro__[1]
     assert {"_update_loop", "_handle_auto_reconnect"} <= {name for one in base.__mro__ for name in vars(one)}
-    assert {"send", "_start_reconnect"} <= vars(MTProtoSender).keys()
+    assert {"send", "_start_reconnect", "_keepalive_ping"} <= vars(MTProtoSender).keys()
