@@ -11,6 +11,8 @@
   connection, even those that we gave up long ago. Who called has to look first, so calls end with their connection.
 - `_sender._ping`: the sign of life that Telethon asks for each minute ends with its connection as well. Telethon takes
   one that stays without an answer for a dead connection, each minute anew.
+- `_sender._reconnect_task`: Telethon lets a second reconnect begin while the first one still tries, and they end each
+  other's connections.
 - `Connection._send`: the last line before the wire, where a process that may not speak for the account is stopped.
 """
 
@@ -129,7 +131,7 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
         raise Away("the connection was closed")
 
     def reconnect(self) -> None:
-        """Make a new connection; calls under way are Away."""
+        """Make a new connection, unless one is being made; calls under way are Away."""
         self._break_off(None)
 
     def _break_off(self, error: Exception | None) -> None:
@@ -138,7 +140,9 @@ class Client(TelegramClient):  # type: ignore[misc] # Telethon is untyped
             state.future.cancel()
         self._sender._pending_state.clear()  # noqa: SLF001
         self._sender._ping = None  # noqa: SLF001
-        self._start_reconnect(error)
+        trying = self._sender._reconnect_task  # noqa: SLF001
+        if trying is None or trying.done():
+            self._start_reconnect(error)
 
     async def _update_loop(self) -> None:
         while True:

@@ -126,6 +126,25 @@ async def test_a_new_connection_is_made_on_demand(scene: Scene, line: Line) -> N
     assert line.reconnects == 1
 
 
+async def test_a_new_connection_that_is_asked_for_again_and_again_while_there_is_no_network_is_one(
+    scene: Scene, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`_sender._reconnect_task`; covers F59."""
+    monkeypatch.setattr(line.client._sender, "_delay", 0.05)
+    accepted = scene.dc.accepted
+    scene.dc.refuse()
+    scene.dc.kill_connections()
+    await until(lambda: line.client._sender._reconnect_task)
+    for _ in range(5):
+        await until(lambda: not line.client._sender._reconnecting)  # it tries already
+        line.client.reconnect()
+    await scene.dc.accept()
+    for _ in range(50):
+        await line.client.ask(f.updates.GetStateRequest())
+        await asyncio.sleep(0.01)
+    assert (scene.dc.accepted, line.reconnects) == (accepted + 1, 1)
+
+
 async def test_calls_end_with_their_connection_and_are_not_made_again_behind_our_back(
     scene: Scene, anna: Account, line: Line
 ) -> None:
