@@ -1,18 +1,20 @@
 """Sends what the pipeline has to send: each part once, whatever breaks in between.
 
 A part that may have been sent before is looked up first, in our own difference. A send whose outcome is unknown is
-looked up as well, and repeated only then, with the same random id. What Telegram refuses for good is recorded as such.
+looked up as well, and repeated only then, with the same random id. What Telegram refuses for good is recorded as such;
+tables of our own that are away are no verdict on a part.
 """
 
 import asyncio
 import itertools
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 from services.chassis import context, logs, tracing
 from services.chassis.backoff import pause
-from services.chassis.errors import InvalidArgument, NotFound, ValorError
+from services.chassis.errors import InvalidArgument, NotFound, Unavailable, ValorError
 from services.telegram.fallback import GONE_REPLY, fallback
 from services.telegram.metrics import DELIVERED, DROPPED, PENDING
 from services.telegram.model import Away, Draft, FloodWait, LoggedOut, Part, PartKind, Refused, Typing
@@ -89,7 +91,7 @@ class Deliverer:
             if part.kind is PartKind.TEXT:
                 await self._end_frames(part)
             try:
-                message_id, error = await self._send(part), ""
+                message_id, error = await self._send_patiently(part), ""
             except Refused as refusal:
                 message_id, error = 0, refusal.reason
                 log.error("part_refused", part_id=part.part_id, reason=refusal.reason)
@@ -111,6 +113,17 @@ class Deliverer:
                 await asyncio.sleep(pause(PAUSES, attempt))
             else:
                 break
+
+    async def _send_patiently(self, part: Part) -> int:
+        """Send a part; whenever our own tables are away meanwhile, begin again with a look."""
+        for attempt in itertools.count():
+            try:
+                return await self._send(part)
+            except Unavailable as error:
+                log.warning("tables_away", part_id=part.part_id, cause=error.message, attempt=attempt)
+                await asyncio.sleep(pause(PAUSES, attempt))
+                part = replace(part, possibly_sent=True)
+        raise AssertionError("count() ends")
 
     async def _send(self, part: Part) -> int:
         if part.kind is PartKind.REACTION:
@@ -188,7 +201,7 @@ class Deliverer:
                     await self._sender.show(event)
         except FloodWait as wait:
             await self._pace.flood(method, event.chat_id, wait.seconds)
-        except (Away, Refused, LoggedOut) as error:
+        except (Away, Refused, LoggedOut, Unavailable) as error:
             DROPPED.inc()
             log.info("frame_lost", cause=str(error))
 

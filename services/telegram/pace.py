@@ -12,8 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import IntEnum
 
+from services.chassis import logs
+from services.chassis.errors import Unavailable
 from services.telegram.metrics import FLOOD_WAIT, QUEUED
 from services.telegram.ports import Store
+
+log = logs.get()
 
 SLOTS = 32
 """Calls in flight at once: enough to hide Telegram's round trip, too few for finals to queue behind frames."""
@@ -50,11 +54,14 @@ class Pace:
         return max(0.0, max(self._waits.values(), default=0.0) - self._clock())
 
     async def flood(self, method: str, chat_id: int, seconds: float) -> None:
-        """Telegram wants a pause."""
+        """Telegram wants a pause. Where the tables are away, the next life does not know of it; this one does."""
         now = self._clock()
         self._waits = {key: until for key, until in self._waits.items() if until > now}
         self._waits[method, chat_id] = now + seconds
-        await self._store.wait(method, chat_id, now + seconds)
+        try:
+            await self._store.wait(method, chat_id, now + seconds)
+        except Unavailable as error:
+            log.warning("flood_wait_not_kept", method=method, cause=error.message)
 
     @asynccontextmanager
     async def slot(self, rank: Rank, method: str, chat_id: int) -> AsyncIterator[None]:

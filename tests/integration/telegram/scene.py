@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client import REGISTRY
 
 from services.chassis.database import Database
+from services.chassis.errors import Unavailable
 from services.chassis.health import Health
 from services.telegram import migrations
 from services.telegram.__main__ import serve
@@ -142,6 +144,20 @@ class Scene:
 def metric(name: str, **labels: str) -> float:
     """What a metric says now."""
     return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def break_once(monkeypatch: pytest.MonkeyPatch, table: str) -> list[str]:
+    """Let the disk be full at the next call of this method of the tables; empty once it was."""
+    real, broken = getattr(SqlStore, table), [table]
+
+    async def method(*arguments: Any) -> Any:
+        if broken:
+            broken.clear()
+            raise Unavailable("The disk is full.")
+        return await real(*arguments)
+
+    monkeypatch.setattr(SqlStore, table, method)
+    return broken
 
 
 async def quiet(seconds: float = 0.05) -> None:

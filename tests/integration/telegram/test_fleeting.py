@@ -9,7 +9,7 @@ from services.telegram import __main__ as main
 from services.telegram.adapters import client
 from services.testdc.faults import DROP_AFTER, DROP_BEFORE, SWALLOW, Fault, delay, error, flood
 from services.testdc.model import Account, Group
-from tests.integration.telegram.scene import Scene, metric, quiet
+from tests.integration.telegram.scene import Scene, break_once, metric, quiet
 from tests.support.sandbox import until
 from valor.pipeline.v1 import pipeline_pb2 as pb
 
@@ -194,6 +194,18 @@ async def test_frames_are_dropped_in_a_flood_and_the_answer_arrives(scene: Scene
         assert await scene.delivered(part) == [target]
         assert scene.dc.world.calls.counts[EDIT] == 2
     assert scene.seen(anna, team) == ["The answer."]
+
+
+async def test_a_frame_that_our_own_tables_fail_is_dropped(
+    scene: Scene, anna: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene.telegram():
+        before = metric("telegram_dropped_frames_total")
+        broken = break_once(monkeypatch, "access_hash")
+        scene.pipeline.typing(anna.id, turn=1)
+        await until(lambda: not broken)
+        assert await scene.delivered(scene.pipeline.send(anna.id, "hello")) == [1]
+        assert metric("telegram_dropped_frames_total") == before + 1
 
 
 async def test_many_streams_under_telegrams_limits_all_end_with_their_answers(scene: Scene, anna: Account) -> None:

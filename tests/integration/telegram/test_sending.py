@@ -10,9 +10,9 @@ from services.chassis import client
 from services.telegram import __main__ as main
 from services.telegram import deliver
 from services.telegram.adapters import client as telethon_client
-from services.testdc.faults import DROP_AFTER, DROP_BEFORE, SWALLOW, Fault, delay, error, slow_send
+from services.testdc.faults import DROP_AFTER, DROP_BEFORE, SWALLOW, Fault, delay, error, flood, slow_send
 from services.testdc.model import Account
-from tests.integration.telegram.scene import Scene, metric, quiet
+from tests.integration.telegram.scene import Scene, break_once, metric, quiet
 from tests.support.process import CREDENTIAL
 from tests.support.sandbox import until
 from valor.common.v1 import common_pb2 as common
@@ -108,6 +108,22 @@ async def test_a_long_answer_arrives_whole_and_in_order_with_a_fault_at_every_pa
         await scene.delivered(*parts)
     assert scene.seen(anna) == texts
     assert scene.seen(bob) == texts
+
+
+@pytest.mark.parametrize(
+    ("table", "fault"), [("wait", flood(1)), ("sent", DROP_AFTER), ("sent", DROP_BEFORE), ("access_hash", delay(0.01))]
+)
+async def test_tables_that_are_away_while_a_part_is_sent_are_no_verdict_on_it(
+    scene: Scene, anna: Account, monkeypatch: pytest.MonkeyPatch, table: str, fault: Fault
+) -> None:
+    """Covers F9."""
+    scene.dc.world.limits.random_ids = "forgotten"
+    async with scene.telegram():
+        broken = break_once(monkeypatch, table)
+        scene.dc.faults.add(SEND, fault)
+        assert await scene.delivered(scene.pipeline.send(anna.id, "once")) == [1]
+        assert broken == []
+        assert scene.seen(anna) == ["once"]
 
 
 REFUSALS = [(400, "USER_IS_BLOCKED"), (403, "CHAT_WRITE_FORBIDDEN"), (400, "PEER_ID_INVALID"), (400, "TOPIC_DELETED")]
