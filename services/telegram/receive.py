@@ -39,6 +39,9 @@ AGAIN = 0.5
 GAP = 0.5
 """Seconds that a missing push may be late, as Telegram's documentation has it."""
 
+SICK = 5.0
+"""Seconds before a supergroup is asked for again that alone gets no answer."""
+
 UNPROVEN = 600.0
 """Seconds after which a quiet supergroup is read, whatever Telegram says of it."""
 
@@ -62,6 +65,7 @@ class Receiver:
         self._read_at: dict[int, float] = {}
         self._stale: set[int] = set()
         self._flooded: dict[int, float] = {}
+        self._sick: dict[int, float] = {}
         self._wake = asyncio.Event()
         self._next: asyncio.Future[None] | None = None
         self.begun = asyncio.Event()
@@ -75,6 +79,7 @@ class Receiver:
         """The connection was lost: hold pushes until the difference was read."""
         for box in self._boxes.values():
             box.lose()
+        self._sick.clear()  # what got no answer may get one from the next connection
         self._stale |= set(self._channels)
         self._wake.set()
 
@@ -88,7 +93,7 @@ class Receiver:
             await asyncio.shield(self._next)
             if box_of(chat_id) not in self._stale:
                 break
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(max(AGAIN, self._rest(box_of(chat_id))))
 
     async def push(self, push: Push) -> None:
         """Take what Telegram pushed."""
@@ -163,22 +168,33 @@ class Receiver:
         VERIFIED.set(time.time())
 
     async def _reconcile_channels(self, named: Sequence[int]) -> None:
-        """Read all supergroups of which something may be missing; one in a flood wait holds up no other chat."""
+        """Read all supergroups of which something may be missing; one that cannot be read holds up no other chat."""
         self._stale |= set(named)
         for channel_id in sorted(self._stale):
-            if self._flooded.get(channel_id, 0.0) > time.monotonic():
+            if self._rest(channel_id):
                 continue
             self._stale.discard(channel_id)  # whoever names it from now on means a later difference
             try:
                 await self._reconcile_channel(channel_id)
             except FloodWait as wait:
                 log.warning("supergroup_flooded", channel_id=channel_id, seconds=wait.seconds)
-                self._stale.add(channel_id)
-                self._flooded[channel_id] = time.monotonic() + wait.seconds
-                asyncio.get_running_loop().call_later(wait.seconds + 0.1, self._wake.set)
+                self._put_off(channel_id, self._flooded, wait.seconds)
+            except Away as error:
+                log.warning("supergroup_silent", channel_id=channel_id, cause=str(error))
+                self._put_off(channel_id, self._sick, SICK)
             except BaseException:
                 self._stale.add(channel_id)
                 raise
+
+    def _put_off(self, channel_id: int, why: dict[int, float], seconds: float) -> None:
+        self._stale.add(channel_id)
+        why[channel_id] = time.monotonic() + seconds
+        asyncio.get_running_loop().call_later(seconds + 0.1, self._wake.set)
+
+    def _rest(self, channel_id: int) -> float:
+        """Seconds until a supergroup may be read."""
+        until = max(self._flooded.get(channel_id, 0.0), self._sick.get(channel_id, 0.0))
+        return max(0.0, until - time.monotonic())
 
     async def _reconcile_channel(self, channel_id: int) -> None:
         if channel_id not in self._channels:

@@ -12,7 +12,7 @@ from services.telegram import receive
 from services.telegram.adapters import client, translate
 from services.telegram.model import Box
 from services.testdc.api import render
-from services.testdc.faults import delay, error
+from services.testdc.faults import DROP_BEFORE, delay, error
 from services.testdc.model import Account, Group, Post
 from tests.integration.telegram.scene import LIMIT, Scene, metric, quiet
 from tests.support.sandbox import until
@@ -463,6 +463,33 @@ async def test_a_supergroup_that_telegram_does_not_show_holds_up_nobody(
         await scene.received(anna.id, "missed")
         scene.say(anna, "pushed")
         await scene.received(anna.id, "missed", "pushed")
+
+
+async def test_a_supergroup_that_gets_no_answer_holds_up_no_other_chat_and_no_answer(
+    scene: Scene, anna: Account, team: Group
+) -> None:
+    async with scene.telegram():
+        scene.say(anna, "hello", team)
+        await scene.received(team.id, "hello")
+    fault = error(500, "PERSISTENT_TIMESTAMP_OUTDATED")
+    scene.dc.faults.add("updates.getChannelDifference", fault, times=None)
+    scene.say(anna, "missed")
+    async with scene.telegram():
+        await scene.received(anna.id, "missed")
+        assert await scene.delivered(scene.pipeline.send(anna.id, "answer")) == [2]
+
+
+async def test_a_supergroup_whose_reading_was_cut_is_read_on_the_next_connection_at_once(
+    scene: Scene, anna: Account, team: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "SICK", 2 * LIMIT)
+    async with scene.telegram():
+        scene.say(anna, "hello", team)
+        await scene.received(team.id, "hello")
+        scene.dc.faults.add("updates.getChannelDifference", DROP_BEFORE)
+        scene.dc.kill_connections()
+        scene.say(anna, "missed", team)
+        await scene.received(team.id, "hello", "missed")
 
 
 # -- what nobody can read ----------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ TEAM, CLUB = 5, 6
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GAP", "AGAIN"):
+    for name in ("GAP", "AGAIN", "SICK"):
         monkeypatch.setattr(receive, name, 0.001)
 
 
@@ -180,6 +180,30 @@ async def test_a_supergroup_in_a_flood_wait_is_left_alone_until_it_ends() -> Non
         assert house.texts() == ["one", "two"]
         assert [box for box, _ in house.telegram.asked].count(TEAM) == 1
         await until(lambda: house.texts(TEAM) == ["patience"])
+
+
+async def test_who_waits_for_a_supergroup_in_a_flood_wait_asks_for_nothing_else_meanwhile() -> None:
+    """Covers F48: questions that cannot help would end in a flood wait of the account's own difference."""
+    house = House(store=StubStore(read=Cursor(1, 0, 0), boxes={TEAM: 1}))
+    async with house.open():
+        house.telegram.fail[TEAM] = [FloodWait(0.2)]
+        before = len(house.telegram.asked)
+        await house.receiver.reconciled(channel_chat_id(TEAM))
+        assert [box for box, _ in house.telegram.asked[before:]].count(0) <= 3
+
+
+async def test_a_supergroup_that_gets_no_answer_holds_up_no_other_and_is_read_when_it_does() -> None:
+    house = House(store=StubStore(read=Cursor(1, 0, 0), boxes={TEAM: 1, CLUB: 1}))
+    house.telegram.fail[TEAM] = [Away("PERSISTENT_TIMESTAMP_OUTDATED")] * 1000
+    for box in (0, TEAM, CLUB):
+        house.telegram.write("missed", box)
+    async with house.open(read=False):
+        async with asyncio.timeout(10):
+            await house.receiver.reconciled()
+        assert (house.texts(), house.texts(CLUB), house.texts(TEAM)) == (["missed"], ["missed"], [])
+        assert house.store.read == Cursor(2, 0, 3)
+        house.telegram.fail.clear()
+        await until(lambda: house.texts(TEAM) == ["missed"])
 
 
 async def test_who_asks_about_a_chat_gets_its_box_read_although_nobody_names_it() -> None:
