@@ -218,7 +218,7 @@ def _translated() -> Iterator[None]:
     except errors.RPCError as error:
         raise Refused(_word(error)) from None
     except errors.TypeNotFoundError as error:
-        raise Unreadable(str(error)) from None
+        raise Unreadable(f"constructor {error.invalid_constructor_id:08x}") from None  # its own words quote the answer
     except (OSError, EOFError, ValueError, BufferError, errors.BadMessageError) as error:
         raise Away(type(error).__name__) from error
 

@@ -240,12 +240,12 @@ async def test_telegrams_errors_in_our_words(
     assert type(refused.value) is kind
 
 
-async def test_an_answer_that_cannot_be_read_is_told_apart(
+async def test_an_answer_that_cannot_be_read_is_told_apart_and_not_quoted(
     scene: Scene, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Covers F55."""
-    monkeypatch.setattr(t.updates.State, "_bytes", lambda _: b"\xde\xad\xbe\xef")
-    with pytest.raises(Unreadable):
+    monkeypatch.setattr(t.updates.State, "_bytes", lambda _: b"\xde\xad\xbe\xefmy diary")
+    with pytest.raises(Unreadable, match=r"^constructor efbeadde$"):
         await line.client.ask(f.updates.GetStateRequest())
 
 
