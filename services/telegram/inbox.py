@@ -13,7 +13,7 @@ from services.chassis import context, logs, tracing
 from services.chassis.backoff import pause
 from services.chassis.errors import InvalidArgument, ValorError
 from services.telegram.metrics import OLDEST_UNSUBMITTED, SUBMITTED, UNSUBMITTED
-from services.telegram.model import Entity, Incoming, Poison
+from services.telegram.model import Entity, Incoming, Poison, box_of
 from services.telegram.ports import Pipeline, Store
 
 log = logs.get()
@@ -77,8 +77,10 @@ class Inbox:
         return done
 
     def delete(self, chat_id: int, message_ids: Sequence[int]) -> "asyncio.Task[None]":
-        """Say that messages are gone, behind all that was put before."""
-        before = [item.done for waiting in self._chats.values() for item in waiting]
+        """Say that messages are gone, behind all that was put of them before; chat 0: they are the account's."""
+        box, gone = box_of(chat_id), set(message_ids)
+        waiting = [item for chat in self._chats.values() for item in chat if item.message.message_id in gone]
+        before = [item.done for item in waiting if item.message.box == box]
         return self._begin(self._delete(before, chat_id, message_ids))
 
     def kept(self, box: int) -> int:

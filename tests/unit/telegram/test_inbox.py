@@ -154,6 +154,22 @@ async def test_a_deletion_never_overtakes_what_was_written_before_it() -> None:
     assert set(pipeline.told[2:]) == {(1, 2), "three"}
 
 
+async def test_a_deletion_waits_for_no_other_message() -> None:
+    box, pipeline, _ = inbox()
+
+    def refuse(found: Incoming) -> None:
+        if found.chat_id == BOB:
+            raise Exhausted("full", retry_after=60)
+
+    pipeline.refuse = refuse
+    box.put(message("stuck", 2, BOB), 2)
+    await box.put(message("one", 1), 1)
+    async with asyncio.timeout(10):
+        await box.delete(0, [1])
+    assert pipeline.told == ["one", (1,)]
+    await box.close()
+
+
 async def test_what_the_pipeline_refuses_for_good_is_buried_and_the_next_goes_on() -> None:
     box, pipeline, store = inbox()
 
