@@ -120,11 +120,11 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far the account's box was read; `date` in epoch seconds."""
+    """How far a box was read; `date` in epoch seconds. That of a supergroup has nothing but `pts`."""
 
     pts: int
-    qts: int
-    date: int
+    qts: int = 0
+    date: int = 0
 
 
 @dataclass(frozen=True, slots=True)

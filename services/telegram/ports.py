@@ -57,11 +57,11 @@ class Store(Protocol):
     async def channels(self) -> dict[int, int]:
         """How far each supergroup was read."""
 
-    async def advance(self, slice_: Slice) -> None:
-        """Move the account's cursor, and keep the random ids of what was sent, as one."""
+    async def advance(self, box: int, cursor: Cursor) -> None:
+        """Move the cursor of a box."""
 
-    async def advance_channel(self, channel_id: int, slice_: Slice) -> None:
-        """The same for a supergroup."""
+    async def note_sent(self, sent: Sequence[tuple[int, int]]) -> None:
+        """Keep which messages random ids became; a repeat is the same."""
 
     async def sent(self, random_id: int) -> int | None:
         """The message that a random id became."""

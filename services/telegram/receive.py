@@ -1,8 +1,9 @@
 """Takes in everything that people write, once and in order.
 
 Pushes are the fast path; they never move the cursor. The cursor moves only by differences that we ask for, and only
-over what the pipeline keeps. Pushes that leave a gap are held until the difference has closed it, so that no message is
-handed over before one that was written earlier.
+over what the pipeline keeps (`progress.py`). Pushes that leave a gap are held until the difference has closed it, so
+that no message is handed over before one that was written earlier. Reading waits a moment for what it brought to be
+kept, and then goes on: one person's messages that the pipeline has no room for hold up nobody else's.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from services.telegram.model import (
     Away,
     Box,
     Change,
+    Cursor,
     FloodWait,
     Push,
     Refused,
@@ -27,6 +29,7 @@ from services.telegram.model import (
     channel_chat_id,
 )
 from services.telegram.ports import Store, Updates
+from services.telegram.progress import Done, Progress
 
 log = logs.get()
 
@@ -51,6 +54,9 @@ UNREAD = 1000
 BACKLOG = 5000
 """Messages on their way into the pipeline from which on pushes are let go: the difference brings them, at our pace."""
 
+STALLED = 1.0
+"""Seconds that the pipeline gets to keep a piece of a difference; then the next is read, for the other chats' sake."""
+
 START = 1
 """The number from which a supergroup is read that Telegram names before it pushed anything of it."""
 
@@ -60,6 +66,9 @@ class Receiver:
 
     def __init__(self, updates: Updates, store: Store, inbox: Inbox) -> None:
         self._updates, self._store, self._inbox = updates, store, inbox
+        self._progress = Progress(store)
+        self._cursor: Cursor | None = None
+        """How far the account's box was read by this process."""
         self._boxes: dict[int, Box] = defaultdict(Box)
         self._channels: dict[int, int] = {}
         self._read_at: dict[int, float] = {}
@@ -148,24 +157,26 @@ class Receiver:
                 await asyncio.sleep(error.seconds)
 
     async def _reconcile(self) -> None:
-        cursor = await self._store.cursor()
-        if cursor is None:
-            cursor = await self._updates.state()
-            await self._store.advance(Slice(pts=cursor.pts, final=True, cursor=cursor))
+        cursor = self._cursor or await self._store.cursor() or await self._first_cursor()
         self.begun.set()
-        while True:
+        final = False
+        while not final:
             piece = await self._updates.difference(cursor)
-            await self._absorb(ACCOUNT_BOX, 0, piece)
+            contents = await self._absorb(ACCOUNT_BOX, 0, piece)
             await self._reconcile_channels(piece.channels)
-            await self._store.advance(piece)
-            cursor = piece.cursor or cursor
-            if piece.final:
-                break
+            self._cursor = cursor = piece.cursor or cursor
+            await self._progress.note(ACCOUNT_BOX, cursor, contents)
+            final = piece.final
         for number in list(self._boxes):
             await self._meet(number)
         self._inbox.forget(ACCOUNT_BOX)
         self._take(self._boxes[ACCOUNT_BOX].synchronise(cursor.pts))
         VERIFIED.set(time.time())
+
+    async def _first_cursor(self) -> Cursor:
+        cursor = await self._updates.state()
+        await self._store.advance(ACCOUNT_BOX, cursor)
+        return cursor
 
     async def _reconcile_channels(self, named: Sequence[int]) -> None:
         """Read all supergroups of which something may be missing; one that cannot be read holds up no other chat."""
@@ -199,31 +210,41 @@ class Receiver:
     async def _reconcile_channel(self, channel_id: int) -> None:
         if channel_id not in self._channels:
             self._channels[channel_id] = START  # from now on its pushes are held
-            await self._store.advance_channel(channel_id, Slice(pts=START, final=False))
+            await self._progress.note(channel_id, Cursor(START), ())
         pts, final = self._channels[channel_id], False
         while not final:
             piece = await self._updates.channel_difference(channel_id, pts)
             if piece is None:
                 break
-            await self._absorb(channel_id, channel_chat_id(channel_id), piece)
-            await self._store.advance_channel(channel_id, piece)
+            contents = await self._absorb(channel_id, channel_chat_id(channel_id), piece)
             self._channels[channel_id] = pts = piece.pts
+            await self._progress.note(channel_id, Cursor(pts), contents)
             final = piece.final
         self._read_at[channel_id] = time.monotonic()
         self._inbox.forget(channel_id)
         self._take(self._boxes[channel_id].synchronise(pts))
 
-    async def _absorb(self, box: int, chat_id: int, piece: Slice) -> None:
-        """Return when the pipeline keeps all of it."""
+    async def _absorb(self, box: int, chat_id: int, piece: Slice) -> list[Done]:
+        """Hand a piece over; what is done when the pipeline keeps it, which it mostly does before this returns."""
         if piece.too_long:
             TOO_LONG.inc()
             log.error("difference_too_long", box=box)
         for poison in piece.poison:
             await self._store.bury(poison)
-        kept = [self._inbox.put(message, piece.pts, exact=piece.final) for message in piece.messages]
-        await asyncio.gather(*kept)
+        if piece.sent:
+            await self._store.note_sent(piece.sent)
+        contents = [self._inbox.put(message, piece.pts, exact=piece.final) for message in piece.messages]
         if piece.deleted:
-            await self._inbox.delete(chat_id, piece.deleted)
+            contents.append(self._inbox.delete(chat_id, piece.deleted))
+        await self._settle(contents)
+        return contents
+
+    async def _settle(self, contents: Sequence[Done]) -> None:
+        """Give the pipeline its time, and wait while more is on its way than may be."""
+        if contents:
+            await asyncio.wait(contents, timeout=STALLED)
+        while self._inbox.waiting >= BACKLOG:
+            await asyncio.sleep(AGAIN)
 
     async def _meet(self, number: int) -> None:
         """A supergroup that is new, and of which something was pushed, is read from just before that on."""
@@ -232,7 +253,7 @@ class Receiver:
             return
         start = box.held[0].pts - box.held[0].count
         self._channels[number] = start
-        await self._store.advance_channel(number, Slice(pts=start, final=True))
+        await self._store.advance(number, Cursor(start))
         self._take(box.synchronise(start))
 
     def _take(self, ready: Sequence[Change]) -> None:

@@ -40,6 +40,8 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
         """Every call is refused with UNAVAILABLE."""
         self.full, self.pause = 0, 0.05
         """So many submissions are refused for now, and come again after `pause` seconds."""
+        self.crowded: set[int] = set()
+        """Chats of which it takes nothing for now."""
         self.go = asyncio.Event()
         """Cleared: calls wait."""
         self.go.set()
@@ -139,8 +141,8 @@ class ScriptedPipeline(rpc.PipelineServiceServicer):
             raise Unavailable("The pipeline is away.")
         if self.refuse(request):
             raise InvalidArgument("The pipeline does not like it.")
-        if self.full and name == "SubmitMessage":
-            self.full -= 1
+        if name == "SubmitMessage" and (self.full or request.address.chat_id in self.crowded):
+            self.full = max(0, self.full - 1)
             raise Exhausted("Too much waits.", retry_after=self.pause)
 
     async def SubmitMessage(self, request: pb.SubmitMessageRequest, _: Any) -> pb.SubmitMessageResponse:  # noqa: N802

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from services.chassis.database import Database
 from services.chassis.writer import Row, Transaction
 from services.telegram.adapters.lease import SqlLease
 from services.telegram.metrics import BURIED
-from services.telegram.model import ACCOUNT_BOX, ChatType, Cursor, Entity, Incoming, Poison, Slice
+from services.telegram.model import ACCOUNT_BOX, ChatType, Cursor, Entity, Incoming, Poison
 
 REMEMBER = 7 * 86_400.0
 """Seconds. A random id is looked up after a crash; none is open for a week."""
@@ -68,26 +69,27 @@ class SqlStore:
         rows = await self._database.read(lambda tx: tx.all(query, box=ACCOUNT_BOX))
         return {row["box"]: row["pts"] for row in rows}
 
-    async def advance(self, slice_: Slice) -> None:
-        """Move the account's cursor, and keep the random ids of what was sent."""
-        if slice_.cursor is not None:
-            await self._advance(ACCOUNT_BOX, slice_.cursor, slice_)
+    async def advance(self, box: int, cursor: Cursor) -> None:
+        """Move the cursor of a box."""
 
-    async def advance_channel(self, channel_id: int, slice_: Slice) -> None:
-        """The same for a supergroup."""
-        await self._advance(channel_id, Cursor(slice_.pts, 0, 0), slice_)
-
-    async def _advance(self, box: int, cursor: Cursor, slice_: Slice) -> None:
         def change(tx: Transaction) -> None:
             self._check(tx)
-            now = time.time()
             tx.run(
                 "INSERT INTO cursor (box, pts, qts, date) VALUES (:box, :pts, :qts, :date)"
                 " ON CONFLICT (box) DO UPDATE SET pts = :pts, qts = :qts, date = :date",
                 box=box,
                 **dataclasses.asdict(cursor),
             )
-            for random_id, message_id in slice_.sent:
+
+        await self._database.write(change)
+
+    async def note_sent(self, sent: Sequence[tuple[int, int]]) -> None:
+        """Keep which messages random ids became."""
+
+        def change(tx: Transaction) -> None:
+            self._check(tx)
+            now = time.time()
+            for random_id, message_id in sent:
                 tx.run(
                     "INSERT INTO sent (random_id, message_id, create_time) VALUES (:random, :message, :now)"
                     " ON CONFLICT (random_id) DO NOTHING",

@@ -261,6 +261,32 @@ async def test_a_full_pipeline_gets_everything_later_in_order(scene: Scene, anna
         await scene.received(bob.id, *MANY)
 
 
+async def test_a_person_whose_queue_is_full_holds_up_nobody_and_loses_nothing(
+    scene: Scene, anna: Account, bob: Account, team: Group
+) -> None:
+    """Covers F20, F37. Neither after a reconnect nor after a restart, neither messages nor answers."""
+    async with scene.telegram():
+        scene.say(bob, "first", team)
+        await scene.received(team.id, "first")
+    before = scene.cursor
+    scene.pipeline.crowded = {anna.id}
+    scene.say(anna, "too much")
+    async with scene.telegram():
+        assert await scene.delivered(scene.pipeline.send(bob.id, "answer")) == [2]
+        scene.dc.kill_connections()
+        scene.say(anna, "far too much")
+        scene.say(bob, "hello")
+        scene.say(bob, "second", team)
+        await scene.received(bob.id, "hello")
+        await scene.received(team.id, "first", "second")
+        assert scene.cursor == before
+        assert scene.pipeline.texts(anna.id) == []
+    scene.pipeline.crowded = set()
+    async with scene.telegram():
+        await scene.received(anna.id, "too much", "far too much")
+        assert scene.cursor == scene.dc.world.boxes.state(scene.bot.id).pts
+
+
 # -- pushes that go wrong ----------------------------------------------------------------------------------------------
 async def test_the_same_update_by_every_way_at_once_is_one_message(scene: Scene, anna: Account, team: Group) -> None:
     """Covers F2."""

@@ -126,6 +126,19 @@ async def test_tables_that_are_away_while_a_part_is_sent_are_no_verdict_on_it(
         assert scene.seen(anna) == ["once"]
 
 
+async def test_a_part_that_arrived_before_is_found_while_a_persons_queue_is_full(
+    scene: Scene, anna: Account, bob: Account
+) -> None:
+    """Covers F9: which random ids became messages is known before what stands beside them is kept."""
+    scene.dc.world.limits.random_ids = "forgotten"
+    async with scene.telegram():
+        scene.pipeline.crowded = {anna.id}
+        scene.say(anna, "too much")
+        scene.dc.faults.add(SEND, DROP_AFTER)
+        assert await scene.delivered(scene.pipeline.send(bob.id, "once")) == [2]
+        assert scene.seen(bob) == ["once"]
+
+
 REFUSALS = [(400, "USER_IS_BLOCKED"), (403, "CHAT_WRITE_FORBIDDEN"), (400, "PEER_ID_INVALID"), (400, "TOPIC_DELETED")]
 NOT_THE_LOGIN = [(406, "PRIVACY_PREMIUM_REQUIRED"), (406, "TOPIC_CLOSED"), (400, "A_WORD_OF_TOMORROW")]
 

@@ -11,7 +11,7 @@ from services.chassis.errors import LostOwnership
 from services.telegram import migrations, ownership
 from services.telegram.adapters.lease import SqlLease
 from services.telegram.adapters.store import SqlStore
-from services.telegram.model import Cursor, Slice
+from services.telegram.model import ACCOUNT_BOX, Cursor
 from services.testdc.model import Account
 from tests.integration.telegram.scene import Scene, quiet
 from tests.integration.telegram.test_process import started
@@ -100,12 +100,12 @@ async def test_who_is_the_owner_no_more_moves_no_cursor(scene: Scene) -> None:
         assert await old.take(0.2)
         assert not await new.take(0.2)
         store = SqlStore(one, old)
-        await store.advance(Slice(pts=1, final=True, cursor=Cursor(1, 1, 1)))
+        await store.advance(ACCOUNT_BOX, Cursor(1, 1, 1))
         async with asyncio.timeout(5):
             while not await new.take(5):
                 await asyncio.sleep(0.01)
         with pytest.raises(LostOwnership):
-            await store.advance(Slice(pts=2, final=True, cursor=Cursor(2, 2, 2)))
+            await store.advance(ACCOUNT_BOX, Cursor(2, 2, 2))
         with pytest.raises(LostOwnership):
             await store.save_session(None)
         assert not await old.renew(5)

@@ -98,14 +98,17 @@ class StubStore:
         await asyncio.sleep(0)
         return dict(self.boxes)
 
-    async def advance(self, slice_: Slice) -> None:
-        self.read = slice_.cursor or self.read
-        self.random_ids.update(slice_.sent)
-
-    async def advance_channel(self, channel_id: int, slice_: Slice) -> None:
+    async def advance(self, box: int, cursor: Cursor) -> None:
         await asyncio.sleep(0)
-        self.boxes[channel_id] = slice_.pts
-        self.random_ids.update(slice_.sent)
+        if self.fail:
+            raise self.fail.pop(0)
+        if box:
+            self.boxes[box] = cursor.pts
+        else:
+            self.read = cursor
+
+    async def note_sent(self, sent: Sequence[tuple[int, int]]) -> None:
+        self.random_ids.update(sent)
 
     async def sent(self, random_id: int) -> int | None:
         return self.random_ids.get(random_id)

@@ -9,20 +9,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.chassis.errors import Unavailable
+from services.chassis.errors import Exhausted, Unavailable
 from services.telegram import receive
 from services.telegram.inbox import Inbox
 from services.telegram.metrics import TOO_LONG
-from services.telegram.model import Away, Change, Cursor, FloodWait, LoggedOut, Push, Refused, Slice, channel_chat_id
+from services.telegram.model import (
+    Away,
+    Change,
+    Cursor,
+    FloodWait,
+    Incoming,
+    LoggedOut,
+    Push,
+    Refused,
+    Slice,
+    channel_chat_id,
+)
 from services.telegram.receive import Receiver
-from tests.unit.telegram.stubs import StubPipeline, StubStore, StubTelegram
+from tests.unit.telegram.stubs import StubPipeline, StubStore, StubTelegram, nobody
 
 TEAM, CLUB = 5, 6
 
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GAP", "AGAIN", "SICK"):
+    for name in ("GAP", "AGAIN", "SICK", "STALLED"):
         monkeypatch.setattr(receive, name, 0.001)
 
 
@@ -41,7 +52,8 @@ class House:
         await self.receiver.load()
         self.running = asyncio.create_task(self.receiver.run())
         if read:
-            await self.receiver.reconciled()
+            async with asyncio.timeout(10):
+                await self.receiver.reconciled()
         try:
             yield self
         finally:
@@ -50,7 +62,10 @@ class House:
             await self.inbox.close()
 
     async def push(self, *changes: Change) -> None:
-        await self.receiver.push(Push(changes=changes))
+        try:
+            await self.receiver.push(Push(changes=changes))
+        except Unavailable:  # as `Intake` does
+            self.receiver.lose()
 
     def texts(self, box: int = 0) -> list[str]:
         """What the pipeline took of a box, in the order in which it did."""
@@ -206,6 +221,49 @@ async def test_a_supergroup_that_gets_no_answer_holds_up_no_other_and_is_read_wh
         await until(lambda: house.texts(TEAM) == ["missed"])
 
 
+FLOODER, OTHER = 7, 9
+
+
+def full(message: Incoming) -> None:
+    """There is no room for one person's messages."""
+    if message.chat_id == FLOODER:
+        raise Exhausted("PERSON_QUEUE_FULL", retry_after=0.01)
+
+
+async def test_a_person_the_pipeline_has_no_room_for_holds_up_nobody_and_the_cursor_waits() -> None:
+    """Covers F20, F37."""
+    house = House(store=StubStore(read=Cursor(1), boxes={TEAM: 1}))
+    house.pipeline.refuse = full
+    house.telegram.write("too much", chat=FLOODER)
+    house.telegram.write("missed", TEAM)
+    async with house.open():
+        house.receiver.lose()
+        await house.push(house.telegram.write("hello", chat=OTHER))
+        await house.receiver.reconciled()
+        await until(lambda: (house.texts(), house.texts(TEAM)) == (["hello"], ["missed"]))
+        assert (house.store.read, house.store.boxes) == (Cursor(1), {TEAM: 2})
+        house.pipeline.refuse = nobody
+        await until(lambda: house.texts() == ["hello", "too much"])
+        await house.receiver.reconciled()
+        assert house.store.read == Cursor(3, 0, 3)
+
+
+async def test_what_was_read_and_not_kept_is_read_again_by_the_next_life_in_its_order() -> None:
+    """Covers F20."""
+    house = House()
+    house.pipeline.refuse = full
+    texts = [str(number) for number in range(7)]
+    for text in texts:
+        house.telegram.write(text, chat=FLOODER)
+    async with house.open():
+        assert (house.texts(), house.store.read) == ([], Cursor(1, 0, 0))
+    house.pipeline.refuse = nobody
+    async with house.open():
+        await until(lambda: house.texts() == texts)
+        await house.receiver.reconciled()
+        assert house.store.read == Cursor(8, 0, 7)
+
+
 async def test_who_asks_about_a_chat_gets_its_box_read_although_nobody_names_it() -> None:
     """Covers F9: a message sent to a supergroup stands in the supergroup's own difference."""
     house = House()
@@ -269,48 +327,79 @@ async def test_telegram_not_knowing_what_happened_is_an_alarm_and_the_cursor_goe
 STEPS = st.lists(
     st.tuples(
         st.sampled_from([0, 0, TEAM, CLUB]),
-        st.sampled_from(["push", "push", "lose it", "hold it", "twice", "cut", "slow", "read"]),
+        st.sampled_from(["push", "push", "lose it", "hold it", "twice", "cut", "slow", "read", "kill", "disk"]),
     ),
     max_size=25,
 )
 
 
+@dataclass
+class Story:
+    """What is written, and what becomes of its pushes."""
+
+    house: House
+    written: dict[int, list[str]] = field(default_factory=lambda: {0: [], TEAM: [], CLUB: []})
+    held: list[Change] = field(default_factory=list)
+
+    async def play(self, box: int, what: str) -> None:
+        if what == "cut":
+            self.house.receiver.lose()
+        elif what == "read":
+            await asyncio.sleep(0.002)
+        elif what == "disk":
+            self.house.store.fail.append(Unavailable("The disk is full."))
+        elif what == "slow":
+            go = self.house.pipeline.go
+            (go.clear if go.is_set() else go.set)()
+        else:
+            first = box == CLUB and not self.written[CLUB]
+            await self.write(box, "push" if first else what)  # nobody can miss the first push of an unknown supergroup
+        await asyncio.sleep(0)
+
+    async def write(self, box: int, what: str) -> None:
+        text = str(sum(map(len, self.written.values())))
+        change = self.house.telegram.write(text, box)
+        self.written[box].append(text)
+        if what == "hold it":
+            self.held.append(change)
+        for one in {"push": [change], "twice": [change, change]}.get(what, []):
+            await self.house.push(one)
+
+    async def end(self) -> None:
+        self.house.pipeline.go.set()
+        await self.house.push(*reversed(self.held))
+        self.house.receiver.lose()
+        await self.house.receiver.reconciled()
+        await until(lambda: self.house.inbox.waiting == 0)
+
+
+def lives(steps: list[tuple[int, str]]) -> list[list[tuple[int, str]]]:
+    """The steps between kills."""
+    found: list[list[tuple[int, str]]] = [[]]
+    for box, what in steps:
+        if what == "kill":
+            found.append([])
+        else:
+            found[-1].append((box, what))
+    return found
+
+
 @given(STEPS, st.integers(1, 3))
 @settings(max_examples=150, deadline=None)
-def test_whatever_happens_to_pushes_and_connections_everything_arrives_once_and_in_order(
+def test_whatever_happens_to_pushes_connections_and_us_everything_arrives_in_order(
     steps: list[tuple[int, str]], piece: int
 ) -> None:
     """Covers F20, F25, F52."""
 
     async def scenario() -> None:
         store = StubStore(read=Cursor(1, 0, 0), boxes={TEAM: 1})
-        house = House(telegram=StubTelegram(piece=piece), store=store)
-        written: dict[int, list[str]] = {0: [], TEAM: [], CLUB: []}
-        held: list[Change] = []
-        async with house.open(read=False):
-            for number, (box, wanted) in enumerate(steps):
-                new = box == CLUB and not written[CLUB] and wanted not in {"cut", "read", "slow"}
-                what = "push" if new else wanted  # nobody can miss the first push of an unknown supergroup
-                if what == "cut":
-                    house.receiver.lose()
-                elif what == "read":
-                    await asyncio.sleep(0.002)
-                elif what == "slow":
-                    (house.pipeline.go.clear if house.pipeline.go.is_set() else house.pipeline.go.set)()
-                else:
-                    change = house.telegram.write(f"{number}", box)
-                    written[box].append(f"{number}")
-                    arriving = {"push": [change], "twice": [change, change]}.get(what, [])
-                    if what == "hold it":
-                        held.append(change)
-                    for one in arriving:
-                        await house.push(one)
-                await asyncio.sleep(0)
-            house.pipeline.go.set()
-            await house.push(*reversed(held))
-            house.receiver.lose()
-            await house.receiver.reconciled()
-            await until(lambda: house.inbox.waiting == 0)
-            assert {box: house.texts(box) for box in written} == written
+        story = Story(House(telegram=StubTelegram(piece=piece), store=store))
+        for life in lives(steps):
+            async with story.house.open(read=False):
+                for step in life:
+                    await story.play(*step)
+        async with story.house.open(read=False):
+            await story.end()
+        assert {box: story.house.texts(box) for box in story.written} == story.written
 
     asyncio.run(scenario())
