@@ -101,23 +101,6 @@ async def test_a_reconnect_is_followed_by_a_reading_although_nothing_is_pushed(s
         await scene.received(anna.id, "missed")
 
 
-@pytest.mark.usefixtures("_watchful")
-async def test_an_outage_of_many_unanswered_questions_ends_with_one_new_connection(scene: Scene, anna: Account) -> None:
-    """Covers F59."""
-    question, unanswered = "telegram_calls_total", {"method": "GetState", "outcome": "away"}
-    answered = {"method": "GetState", "outcome": "ok"}
-    async with scene.telegram():
-        asked = metric(question, **unanswered)
-        scene.dc.refuse()
-        scene.dc.kill_connections()
-        await until(lambda: metric(question, **unanswered) >= asked + 5)
-        await scene.dc.accept()
-        heard = metric(question, **answered)
-        await until(lambda: metric(question, **answered) >= heard + 15)  # longer than one more would take to try again
-        await alive(scene, anna, "hello")
-        assert scene.dc.accepted == 2
-
-
 async def test_a_new_salt_of_the_servers_disturbs_nobody(scene: Scene, anna: Account) -> None:
     async with scene.telegram():
         scene.dc.change_salt()
