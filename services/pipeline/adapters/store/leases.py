@@ -25,6 +25,7 @@ class LeaseTable(Table):
         def change(tx: Transaction) -> set[str]:
             ours = {"owner": self._database.owner}
             held = tx.all(f"SELECT id, fence FROM turns WHERE {_OURS}", **ours)
+            # 0 is no turn's number: SQL has no empty list.
             unheard = [0, *(row["id"] for row in held if run(row["id"], row["fence"]) not in running)]
             kept = tx.all(
                 f"UPDATE turns SET lease_until = :until WHERE {_OURS} AND id NOT IN ({', '.join(map(str, unheard))})"
