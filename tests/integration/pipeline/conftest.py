@@ -10,6 +10,7 @@ import structlog
 from services.chassis import client
 from services.pipeline import __main__ as pipeline_main
 from tests.integration.pipeline.house import House, broken_rules
+from tests.support.loops import died_unseen
 
 RETRY_POLICY = cast("Any", client.RETRY)["methodConfig"][0]["retryPolicy"]
 
@@ -44,4 +45,4 @@ def _plain_logs() -> Iterator[None]:
 def _no_task_dies_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     seen = [*caplog.get_records("setup"), *caplog.get_records("call"), *caplog.get_records("teardown")]
-    assert [record.getMessage() for record in seen if record.name == "asyncio"] == []
+    assert died_unseen(seen) == []

@@ -10,6 +10,7 @@ import pytest
 from services.testdc.model import Account
 from services.testdc.server import TestDC
 from tests.integration.telegram.scene import Scene
+from tests.support.loops import died_unseen
 from tests.support.sandbox import dc, server_key
 
 __all__ = ["dc", "server_key"]
@@ -38,7 +39,7 @@ def bob(scene: Scene) -> Account:
 def _no_task_dies_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     gc.collect()
-    assert [record.getMessage() for record in caplog.get_records("call") if record.name == "asyncio"] == []
+    assert died_unseen(caplog.get_records("call")) == []
 
 
 logging.getLogger("asyncio").setLevel(logging.WARNING)
