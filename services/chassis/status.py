@@ -27,8 +27,9 @@ CODES: dict[type[errors.ValorError], grpc.StatusCode] = {
 }
 CLASSES = {code: cls for cls, code in CODES.items()}
 
-BROKEN_OFF = grpc.StatusCode.CANCELLED
-"""A callee that ends may say so of calls under way. We never hear it of calls that we cancel ourselves."""
+BROKEN_OFF = (grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL)
+"""What gRPC itself says of calls under way when the callee ends or dies: a bug of the callee comes with its reason.
+We never hear CANCELLED of calls that we cancel ourselves."""
 
 
 def code_of(error: errors.ValorError) -> grpc.StatusCode:
@@ -52,9 +53,10 @@ def to_status(error: errors.ValorError) -> Any:
 
 def from_rpc(error: grpc.aio.AioRpcError) -> errors.ValorError:
     """The error that the callee raised; what no service raised itself becomes the class of its code."""
-    kind = errors.Unavailable if error.code() is BROKEN_OFF else CLASSES.get(error.code(), errors.Internal)
-    result = kind(error.details() or error.code().name)
     rich = rpc_status.from_call(cast("grpc.Call", error))
+    broken_off = rich is None and error.code() in BROKEN_OFF
+    kind = errors.Unavailable if broken_off else CLASSES.get(error.code(), errors.Internal)
+    result = kind(error.details() or error.code().name)
     for packed in rich.details if rich is not None else ():
         _read_detail(packed, result)
     return result

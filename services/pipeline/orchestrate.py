@@ -124,7 +124,7 @@ class Orchestrator:
                     await feed.send()
                     await run.acknowledge(event.checkpoint.step)
                 case HostCall():
-                    await self._serve(turn, run, event)
+                    await self._serve(turn, run, feed, event)
                 case Output() if event.text.strip():
                     return replace(event, steer_ids=steer_ids + event.steer_ids)
                 case Output():
@@ -147,7 +147,7 @@ class Orchestrator:
             limits=self._limits,
         )
 
-    async def _serve(self, turn: Turn, run: Run, call: HostCall) -> None:
+    async def _serve(self, turn: Turn, run: Run, feed: Feed, call: HostCall) -> None:
         arguments = _object(call.arguments)
         if arguments is None:
             content: object = {"error": "the arguments are no JSON object"}
@@ -156,7 +156,8 @@ class Orchestrator:
         elif call.name == "react":
             content = await self._react(turn, str(arguments.get("emoji", "")))
         elif call.name == "make_promise":
-            content = await self._planner.serve(turn, call, arguments)
+            asked = turn.promise is None or feed.has_joined
+            content = await self._planner.serve(turn, call, arguments, asked=asked)
         else:
             content = {"error": f"there is no {call.name}"}
         await run.answer(call, json.dumps(content, ensure_ascii=False))

@@ -50,10 +50,14 @@ class Planner:
         except _REFUSALS as error:
             return str(error)
 
-    async def serve(self, turn: Turn, call: HostCall, arguments: dict[str, object]) -> dict[str, object]:
-        """What the agent is told when it asks for a promise."""
+    async def serve(
+        self, turn: Turn, call: HostCall, arguments: dict[str, object], *, asked: bool
+    ) -> dict[str, object]:
+        """What the agent is told when it asks for a promise; `asked`: somebody wrote what the run is about."""
         try:
-            wish = self._checked(turn, _wish(arguments, turn.accept_time, await self._zone(turn)))
+            wish = _wish(arguments, turn.accept_time, await self._zone(turn))
+            if not asked:
+                _check_rest(turn, wish)
             promise = await self._make(turn, wish, call.step, call.index)
         except _REFUSALS as error:
             return {"error": str(error)}
@@ -115,14 +119,13 @@ class Planner:
         told = f"{sentence} This is promise {promise.number}; /cancel {promise.number} takes it back."
         return told if await self._promises.zone_of(turn.person_id) else f"{told}\n\n{NO_ZONE}"
 
-    @staticmethod
-    def _checked(turn: Turn, wish: Wish) -> Wish:
-        """A promise that makes promises must not do so faster than what recurs, or it would never come to rest."""
-        if turn.promise is not None and wish.due_time < turn.accept_time + schedule.SHORTEST:
-            raise Unclear(
-                f"What is promised while a promise is kept is due in {schedule.SHORTEST // 60} minutes at the earliest."
-            )
-        return wish
+
+def _check_rest(turn: Turn, wish: Wish) -> None:
+    """A promise that makes promises must not do so faster than what recurs, or it would never come to rest."""
+    if wish.due_time < turn.accept_time + schedule.SHORTEST:
+        raise Unclear(
+            f"What is promised while a promise is kept is due in {schedule.SHORTEST // 60} minutes at the earliest."
+        )
 
 
 def _wish(arguments: dict[str, object], now: float, zone: str) -> Wish:

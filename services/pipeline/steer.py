@@ -58,6 +58,11 @@ class Feed:
         self._sending, self._more = asyncio.Lock(), True
         self.wake = asyncio.Event()
 
+    @property
+    def has_joined(self) -> bool:
+        """The run was told of something that somebody wrote since it began."""
+        return bool(self.told or self._sent)
+
     def enough(self) -> None:
         """Nothing joins any more: the run needs what is left of its steps for what it was told."""
         self._more = False

@@ -83,6 +83,29 @@ async def test_what_is_written_while_it_runs_joins_it(house: House) -> None:
     assert house.agent.acts[-1].history[-2:] == ["more", house.channel.texts()[2]]
 
 
+async def test_what_is_asked_while_it_runs_may_be_promised_as_soon_as_anything_else(house: House) -> None:
+    """The pause between promises that promise is for what nobody asks for."""
+    tried: list[dict[str, Any]] = []
+
+    async def dig(act: Act) -> str:
+        tried.append(await act.host("make_promise", {"what": "rest", "when": "now"}, index=1))
+        act.took = [(await act.steered()).steer_id]
+        tried.append(await act.host("make_promise", {"what": "plant", "when": "now"}, index=2))
+        return "dug, and will plant"
+
+    house.agent.on("plan", plan)
+    house.agent.on("dig", dig)
+    await house.ask("/steer on", number=1)
+    await house.ask("plan", number=2)
+    await due(house)
+    await until(house.agent.running)
+    await house.pipeline.submit(message("promise to plant", number=3))
+    await house.pipeline.until(3, "done")
+    await until(lambda: house.channel.texts()[-1] == "answer to plant")
+    assert ["error" in told for told in tried] == [True, False]
+    await over(house)
+
+
 async def test_what_joined_a_promise_that_is_stopped_or_cancelled_is_not_lost(house: House) -> None:
     async def dig(act: Act) -> None:
         await act.step(1, steer_ids=[(await act.steered()).steer_id])

@@ -38,13 +38,21 @@ def test_a_status_carries_one_error_info_and_what_else_helps() -> None:
     [
         (grpc.StatusCode.UNAVAILABLE, errors.Unavailable),
         (grpc.StatusCode.CANCELLED, errors.Unavailable),
+        (grpc.StatusCode.INTERNAL, errors.Unavailable),
         (grpc.StatusCode.DEADLINE_EXCEEDED, errors.TimedOut),
         (grpc.StatusCode.UNKNOWN, errors.Internal),
     ],
 )
 def test_what_no_service_raised_has_the_class_of_its_code(code: grpc.StatusCode, kind: type[ValorError]) -> None:
-    """F64: a callee that ends cancels its calls; that is no bug, and the caller comes again."""
+    """F64: a callee that ends cancels its calls, and gRPC may call a dead one INTERNAL; one comes again."""
     assert type(status.from_rpc(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata()))) is kind
+
+
+def test_a_bug_of_a_callee_is_no_broken_stream() -> None:
+    raised = status.to_status(errors.Internal("Something went wrong inside."))
+    trailing = grpc.aio.Metadata(*raised.trailing_metadata)
+    error = status.from_rpc(grpc.aio.AioRpcError(raised.code, grpc.aio.Metadata(), trailing, details=raised.details))
+    assert (type(error), error.reason) == (errors.Internal, "INTERNAL")
 
 
 def test_a_signature_fits_only_its_key_and_content() -> None:
