@@ -23,6 +23,9 @@ BOT_TOKEN = "4242:bench-needs-no-secret"
 CONTROL_TOKEN = "bench-needs-no-secret"
 CHUNKS = 40
 
+PURSE = "1000000 USD"
+"""Enough for every session at once: each reserves what a long answer may cost, and a house has 20 USD a day."""
+
 
 @dataclass
 class Model:
@@ -64,6 +67,7 @@ class Stage:
             "VALOR_ALLOW": ",".join(str(person.id) for person in self.people),
             "VALOR_LOG_LEVEL": "info",
             "PIPELINE_RATE_PER_MINUTE": "1000000",
+            **dict.fromkeys(("VALOR_BUDGET_TOTAL_DAY", "VALOR_BUDGET_TOTAL_MONTH"), PURSE),
             "TELEGRAM_API_ID": "1",
             "TELEGRAM_API_HASH": "0" * 32,
             "TELEGRAM_BOT_TOKEN": BOT_TOKEN,
