@@ -21,6 +21,9 @@ log = logs.get()
 PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Seconds between attempts while the pipeline is away; the last one for ever. It may say itself when to come again."""
 
+HANDS = 32
+"""Calls at once. More would not be kept sooner, and where each waits for all others they all run out of time."""
+
 Key = tuple[int, int]
 Content = tuple[str, tuple[Entity, ...]]
 Done = asyncio.Future[None]
@@ -41,6 +44,7 @@ class Inbox:
         self._pipeline, self._store = pipeline, store
         self._chats: dict[int, deque[_Item]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._hands = asyncio.Semaphore(HANDS)
         self._kept: dict[int, dict[Key, tuple[int, Content]]] = {}
         self._queued = 0
         self._failure: BaseException | None = None
@@ -136,7 +140,7 @@ class Inbox:
 
     async def _keep(self, message: Incoming, version: int) -> None:
         try:
-            await _persist(lambda: self._pipeline.submit(message, version))
+            await self._persist(lambda: self._pipeline.submit(message, version))
             SUBMITTED.inc()
         except InvalidArgument as error:
             log.error("message_refused", message_id=message.message_id, cause=error.message)
@@ -147,7 +151,7 @@ class Inbox:
 
     async def _bury(self, message: Incoming, reason: str) -> None:
         poison = Poison(json.dumps(dataclasses.asdict(message)), reason, message)
-        await _persist(lambda: self._store.bury(poison))
+        await self._persist(lambda: self._store.bury(poison))
 
     def _is_kept(self, message: Incoming) -> bool:
         known = self._kept.get(message.box, {}).get((message.chat_id, message.message_id))
@@ -166,24 +170,24 @@ class Inbox:
         if before:
             await asyncio.wait(before)
         try:
-            await _persist(lambda: self._pipeline.delete(chat_id, message_ids))
+            await self._persist(lambda: self._pipeline.delete(chat_id, message_ids))
         except InvalidArgument as error:
             log.error("deletion_refused", chat_id=chat_id, cause=error.message)
+
+    async def _persist(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Call until it succeeds; what is refused for good is raised. Who pauses holds up nobody."""
+        for attempt in itertools.count():
+            try:
+                async with self._hands:
+                    await call()
+            except InvalidArgument:
+                raise
+            except ValorError as error:
+                log.warning("pipeline_away", reason=error.reason, attempt=attempt)
+                await asyncio.sleep(pause(PAUSES, attempt) if error.retry_after is None else error.retry_after)
+            else:
+                break
 
 
 def _content(message: Incoming) -> Content:
     return message.text, message.entities
-
-
-async def _persist(call: Callable[[], Awaitable[None]]) -> None:
-    """Call until it succeeds; what is refused for good is raised."""
-    for attempt in itertools.count():
-        try:
-            await call()
-        except InvalidArgument:
-            raise
-        except ValorError as error:
-            log.warning("pipeline_away", reason=error.reason, attempt=attempt)
-            await asyncio.sleep(pause(PAUSES, attempt) if error.retry_after is None else error.retry_after)
-        else:
-            break

@@ -38,11 +38,23 @@ class StubPipeline:
     reports: list[Poison] = field(default_factory=list)
     away: list[Exception] = field(default_factory=list)
     """What the next reports raise."""
+    calls: int = 0
+    """Submissions under way."""
+    most: int = 0
+    """How many there were at once."""
 
     def __post_init__(self) -> None:
         self.go.set()
 
     async def submit(self, message: Incoming, version: int) -> None:
+        self.calls += 1
+        self.most = max(self.most, self.calls)
+        try:
+            await self._submit(message, version)
+        finally:
+            self.calls -= 1
+
+    async def _submit(self, message: Incoming, version: int) -> None:
         await self.go.wait()
         await asyncio.sleep(0)
         self.refuse(message)

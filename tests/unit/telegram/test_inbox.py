@@ -34,6 +34,24 @@ async def test_a_chats_messages_are_handed_over_in_order_and_chats_side_by_side(
     assert pipeline.told == ["8 1", "9 1", "8 2", "9 2"]
 
 
+async def test_however_many_chats_write_few_calls_are_made_at_once_and_none_is_held_by_who_has_to_wait() -> None:
+    """A thousand calls that wait for each other would all run out of time, and be made again."""
+    box, pipeline, _ = inbox()
+
+    def refuse(found: Incoming) -> None:
+        if found.text == "too much":
+            raise Exhausted("full", retry_after=60)
+
+    pipeline.refuse = refuse
+    for chat in range(1, 101):
+        box.put(message("too much", 1, chat), 1)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(box.put(message(f"{chat}", 1, chat), 1) for chat in range(101, 1001)))
+    assert pipeline.most == inbox_module.HANDS
+    assert pipeline.told == [f"{chat}" for chat in range(101, 1001)]
+    await box.close()
+
+
 async def test_what_the_pipeline_keeps_is_not_handed_over_again_until_it_is_forgotten() -> None:
     """Covers F2."""
     box, pipeline, _ = inbox()
