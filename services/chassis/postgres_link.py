@@ -54,6 +54,7 @@ class Connection:
         self._open, self._channel, self._read_only = connect, channel, read_only
         self.group = READS if read_only else WRITES
         self._connection: psycopg.Connection[Any] | None = None
+        self._cursor: psycopg.Cursor[Any] | None = None
         self._fresh = self._committing = False
         self._clock, self._clock_read = 0.0, 0.0
 
@@ -65,7 +66,7 @@ class Connection:
             DATABASE_RECONNECTS.labels(service_of(self._channel)).inc(again)
         level = "ISOLATION LEVEL REPEATABLE READ READ ONLY" if self._read_only else "ISOLATION LEVEL READ COMMITTED"
         start = f"BEGIN {level}; SET LOCAL lock_timeout = {WAITS[attempt]}; SAVEPOINT job"
-        cursor = self._connection.execute(f"{start}; {NOW}")
+        cursor = self._live.execute(f"{start}; {NOW}")
         cursor.set_result(-1)
         self._clock, self._clock_read = cursor.fetchall()[0][0], time.monotonic()
         self._fresh = True
@@ -138,17 +139,18 @@ class Connection:
             self._connection.close()
 
     @property
-    def _live(self) -> psycopg.Connection[Any]:
-        if self._connection is None:
+    def _live(self) -> psycopg.Cursor[Any]:
+        """One for all statements: to make one takes a fifth of a statement's time."""
+        if self._cursor is None:
             raise _Away("not connected")
-        return self._connection
+        return self._cursor
 
     def _do(self, sql: str) -> None:
         self._live.execute(sql)
 
     def _check(self, cause: Exception | None = None) -> None:
         """A function must not end its transaction."""
-        if self._live.info.transaction_status not in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+        if self._live.connection.info.transaction_status not in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
             raise psycopg.OperationalError("the transaction is gone") from cause
 
     def _lost(self, error: Exception) -> Exception:
@@ -165,6 +167,7 @@ class Connection:
         connection.prepared_max = 256
         connection.row_factory = postgres_types.rows
         postgres_types.register(connection)
+        self._cursor = connection.cursor()
         return connection
 
 
@@ -178,7 +181,8 @@ class _Cursor:
         self.rowcount = cursor.rowcount
 
     def fetchall(self) -> list[Any]:
-        return self._cursor.fetchall() if self._cursor.description else []
+        result = self._cursor.pgresult
+        return self._cursor.fetchall() if result is not None and result.nfields else []
 
 
 def patiently(connect: Connect, seconds: float) -> psycopg.Connection[Any]:

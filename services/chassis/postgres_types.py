@@ -23,13 +23,14 @@ class _Row(tuple[Any, ...]):
 
 
 def rows(cursor: Cursor[Any]) -> Callable[[Sequence[Any]], _Row]:
-    """The row factory."""
-    return _shape(tuple(column.name for column in cursor.description or ()))
+    """The row factory. Asks the result itself: the description of psycopg tells much more, and takes its time."""
+    result = cursor.pgresult
+    return _shape(tuple(map(result.fname, range(result.nfields))) if result is not None else ())
 
 
 @lru_cache(maxsize=1024)
-def _shape(names: tuple[str, ...]) -> type[_Row]:
-    columns = {name: number for number, name in reversed(list(enumerate(names)))}
+def _shape(names: tuple[bytes, ...]) -> type[_Row]:
+    columns = {name.decode(): number for number, name in reversed(list(enumerate(names)))}
     return type("Row", (_Row,), {"columns": columns, "__slots__": ()})
 
 
