@@ -7,7 +7,7 @@ import pytest
 
 from services.pipeline import keep
 from tests.integration.pipeline.house import ADA, GROUP, House, message, until
-from tests.support.scripted_agent import Act, hang
+from tests.support.scripted_agent import Act, Script, hang
 from valor.pipeline.v1 import pipeline_pb2 as pb
 
 LATER = "/remind in 3 days stretch"
@@ -27,6 +27,16 @@ async def due(house: House) -> None:
     """What was promised is due now, and has become a turn."""
     house.rows("UPDATE promises SET due_time = 1")
     await until(lambda: house.rows("SELECT 1 FROM promises WHERE state = 'running'"))
+
+
+async def keep_promise(house: House, dig: Script) -> None:
+    """In a chat where messages join, a promise is being kept."""
+    house.agent.on("plan", plan)
+    house.agent.on("dig", dig)
+    await house.ask("/steer on", number=1)
+    await house.ask("plan", number=2)
+    await due(house)
+    await until(house.agent.running)
 
 
 async def over(house: House, state: str = "kept") -> None:
@@ -67,12 +77,7 @@ async def test_what_is_written_while_it_runs_joins_it(house: House) -> None:
         act.took = [(await act.steered()).steer_id]
         return "dug, and more"
 
-    house.agent.on("plan", plan)
-    house.agent.on("dig", dig)
-    await house.ask("/steer on", number=1)
-    await house.ask("plan", number=2)
-    await due(house)
-    await until(house.agent.running)
+    await keep_promise(house, dig)
     await house.pipeline.submit(message("more", number=3))
     await house.pipeline.until(3, "done")
     await over(house)
@@ -93,12 +98,7 @@ async def test_what_is_asked_while_it_runs_may_be_promised_as_soon_as_anything_e
         tried.append(await act.host("make_promise", {"what": "plant", "when": "now"}, index=2))
         return "dug, and will plant"
 
-    house.agent.on("plan", plan)
-    house.agent.on("dig", dig)
-    await house.ask("/steer on", number=1)
-    await house.ask("plan", number=2)
-    await due(house)
-    await until(house.agent.running)
+    await keep_promise(house, dig)
     await house.pipeline.submit(message("promise to plant", number=3))
     await house.pipeline.until(3, "done")
     await until(lambda: house.channel.texts()[-1] == "answer to plant")
@@ -111,12 +111,7 @@ async def test_what_joined_a_promise_that_is_stopped_or_cancelled_is_not_lost(ho
         await act.step(1, steer_ids=[(await act.steered()).steer_id])
         await hang(act)
 
-    house.agent.on("plan", plan)
-    house.agent.on("dig", dig)
-    await house.ask("/steer on", number=1)
-    await house.ask("plan", number=2)
-    await due(house)
-    await until(house.agent.running)
+    await keep_promise(house, dig)
     await house.pipeline.submit(message("more", number=3))
     await until(lambda: [act.acknowledged for act in house.agent.running()] == [[1]])
     await house.ask("/cancel 1", number=4, topic=5)
