@@ -46,15 +46,15 @@ class Ownership:
         Raises:
             LostOwnership: Inside the block, as the only or one of several in a group: it is not ours any more.
         """
-        await self._take()
-        OWNER.set(1)
-        TAKEOVERS.inc()
         try:
+            await self._take()
+            OWNER.set(1)
+            TAKEOVERS.inc()
             async with asyncio.TaskGroup() as tasks:
                 holding = tasks.create_task(self._hold())
                 yield
                 holding.cancel()
-        finally:
+        finally:  # also of who leaves while it takes it: the store may have said yes
             OWNER.set(0)
             self._until = 0.0
             with suppress(Unavailable):

@@ -45,7 +45,7 @@ class Lease(Protocol):
         """Stay the owner for so long from now on; False where somebody else is."""
 
     async def give_up(self) -> None:
-        """Let the next one in at once."""
+        """Let the next one in at once, where we are the owner or may have become it."""
 
 
 class Store(Protocol):

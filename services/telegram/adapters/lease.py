@@ -41,9 +41,9 @@ class SqlLease:
         return await self._database.write(lambda tx: tx.run(query, until=tx.time() + seconds, fence=self._fence)) > 0
 
     async def give_up(self) -> None:
-        """Let the next one in at once."""
-        query = "UPDATE lease SET lease_until = 0 WHERE fence = :fence"
-        await self._database.write(lambda tx: tx.run(query, fence=self._fence))
+        """Let the next one in at once, where we are the owner or may have become it."""
+        query = "UPDATE lease SET lease_until = 0 WHERE owner = :owner"
+        await self._database.write(lambda tx: tx.run(query, owner=self._database.owner))
 
     def check(self, tx: Transaction) -> None:
         """Let nothing be written by a process that is the owner no more.

@@ -12,6 +12,7 @@ from services.telegram import migrations, ownership
 from services.telegram.adapters.lease import SqlLease
 from services.telegram.adapters.store import SqlStore
 from services.telegram.model import ACCOUNT_BOX, Cursor
+from services.telegram.ownership import Ownership
 from services.testdc.model import Account
 from tests.integration.telegram.scene import Scene, quiet
 from tests.integration.telegram.test_process import started
@@ -112,3 +113,20 @@ async def test_who_is_the_owner_no_more_moves_no_cursor(scene: Scene) -> None:
         await old.give_up()
         assert not await old.take(5)
     assert scene.cursor == 1
+
+
+async def test_who_leaves_while_it_takes_the_lease_lets_the_next_one_in_at_once(scene: Scene) -> None:
+    async with (
+        Database.open(scene.database, migrations) as one,
+        Database.open(scene.database, migrations) as other,
+    ):
+
+        async def own() -> None:
+            async with Ownership(SqlLease(one), alone=False).held():
+                await asyncio.Event().wait()
+
+        leaving = asyncio.create_task(own())
+        await asyncio.sleep(0)  # it has asked
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        assert await SqlLease(other).take(5)
