@@ -1,11 +1,11 @@
 """PostgreSQL's values as SQLite gives and takes them, so that one statement serves both."""
 
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from psycopg import Connection, Cursor
+from psycopg import Connection
 from psycopg.adapt import Buffer, Dumper, Loader
+from psycopg.pq.abc import PGresult
 
 
 class _Row(tuple[Any, ...]):
@@ -22,15 +22,14 @@ class _Row(tuple[Any, ...]):
         return list(self.columns)
 
 
-def rows(cursor: Cursor[Any]) -> Callable[[Sequence[Any]], _Row]:
-    """The row factory. Asks the result itself: the description of psycopg tells much more, and takes its time."""
-    result = cursor.pgresult
-    return _shape(tuple(map(result.fname, range(result.nfields))) if result is not None else ())
+def row(result: PGresult) -> type[_Row]:
+    """The rows of a result."""
+    return _shape(tuple(map(result.fname, range(result.nfields))))
 
 
 @lru_cache(maxsize=1024)
-def _shape(names: tuple[bytes, ...]) -> type[_Row]:
-    columns = {name.decode(): number for number, name in reversed(list(enumerate(names)))}
+def _shape(names: tuple[bytes | None, ...]) -> type[_Row]:
+    columns = {(name or b"").decode(): number for number, name in reversed(list(enumerate(names)))}
     return type("Row", (_Row,), {"columns": columns, "__slots__": ()})
 
 
@@ -51,12 +50,9 @@ class _Number(Loader):
         return int(text) if text.lstrip("-").isdecimal() else float(text)
 
 
-def clean(parameters: dict[str, Any]) -> dict[str, Any]:
+def clean(parameters: list[Any]) -> list[Any]:
     """PostgreSQL keeps no NUL in a text: it becomes �."""
-    for name, value in parameters.items():
-        if isinstance(value, str) and "\0" in value:
-            parameters[name] = value.replace("\0", "\ufffd")
-    return parameters
+    return [value.replace("\0", "\ufffd") if isinstance(value, str) else value for value in parameters]
 
 
 def register(connection: Connection[Any]) -> None:

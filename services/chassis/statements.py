@@ -1,17 +1,18 @@
-"""Our statements in psycopg's words: `:name` becomes `%(name)s`."""
+"""Our statements in PostgreSQL's words: `:name` becomes `$1`."""
 
 import re
 from functools import lru_cache
 
-_PIECE = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|(?<![\w:]):(?P<name>[a-z_]\w*)|%", re.IGNORECASE)
+_PIECE = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|(?<![\w:]):(?P<name>[a-z_]\w*)", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1024)
-def for_psycopg(sql: str) -> str:
-    """The statement as psycopg takes it; literals, quoted names and casts stay, every `%` is doubled."""
-    return _PIECE.sub(_replace, sql)
+def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """The statement as PostgreSQL takes it, and its parameters in order; literals, quoted names and casts stay."""
+    names: dict[str, str] = {}
 
+    def replace(piece: re.Match[str]) -> str:
+        name = piece["name"]
+        return piece[0] if name is None else names.setdefault(name, f"${len(names) + 1}")
 
-def _replace(piece: re.Match[str]) -> str:
-    name = piece["name"]
-    return piece[0].replace("%", "%%") if name is None else f"%({name})s"
+    return _PIECE.sub(replace, sql).encode(), tuple(names)
