@@ -1,5 +1,7 @@
 """What model calls cost: reserved, settled, counted by day."""
 
+from collections.abc import Iterable
+
 from services.chassis.writer import Row, Transaction
 from services.pipeline.adapters.store import rows
 from services.pipeline.adapters.store.rows import check_held
@@ -45,31 +47,22 @@ class BudgetTable(Table):
 
         def read(tx: Transaction) -> list[Used]:
             person_id = tx.value(query, **parameters, message=message.message_id) or ""
-            subjects, day = _subjects(person_id, _chat(message)), day_of(self._clock())
-            return [
-                (scope, window, _settled(tx, scope, subject, first_day(window, day), day))
-                for scope, subject in subjects.items()
-                for window in Window
-            ]
+            settled = _settled(tx, _subjects(person_id, _chat(message)), day_of(self._clock()))
+            return [(*of, amount) for of, amount in settled.items()]
 
         return await self._database.read(read)
 
     async def used_by_all(self) -> list[Used]:
         """What everybody used today and this month."""
-        day = day_of(self._clock())
-
-        def read(tx: Transaction) -> list[Used]:
-            whole = (Scope.TOTAL, "")
-            return [(Scope.TOTAL, window, _settled(tx, *whole, first_day(window, day), day)) for window in Window]
-
-        return await self._database.read(read)
+        settled = await self._database.read(lambda tx: _settled(tx, {Scope.TOTAL: ""}, day_of(self._clock())))
+        return [(*of, amount) for of, amount in settled.items()]
 
 
 def reserve(tx: Transaction, turn: Turn, need: Need, now: float) -> Refusal | None:
     """Reserve for a call of a turn that has none under way, or say why it may not begin."""
     subjects, day = _subjects(turn.person_id, _chat(turn.message)), day_of(now)
     _count(tx, subjects, Amount(), day)  # locks these rows where others write too: who reserves at once sees the other
-    refusal = decide(_standing(tx, limit, subjects, day) for limit in need.limits if limit.scope in subjects)
+    refusal = decide(_standings(tx, need.limits, subjects, day))
     if refusal is None:
         tx.run(
             "INSERT INTO reservations (turn_id, person_id, chat, tokens, cost)"
@@ -126,28 +119,54 @@ def _count(tx: Transaction, subjects: Subjects, amount: Amount, day: str) -> Non
         day=day,
         tokens=amount.tokens,
         cost=amount.cost,
-        **{str(scope): subject for scope, subject in subjects.items()},
+        **_named(subjects),
     )
 
 
-def _standing(tx: Transaction, limit: Limit, subjects: Subjects, day: str) -> Standing:
-    subject = subjects[limit.scope]
-    settled = _settled(tx, limit.scope, subject, first_day(limit.window, day), day)
-    return Standing(limit, settled, _amount(tx.one(_RESERVED[limit.scope], subject=subject)))
+def _standings(tx: Transaction, limits: Iterable[Limit], subjects: Subjects, day: str) -> list[Standing]:
+    settled, reserved = _settled(tx, subjects, day), _reserved(tx, subjects)
+    return [
+        Standing(limit, settled[limit.scope, limit.window], reserved[limit.scope])
+        for limit in limits
+        if limit.scope in subjects
+    ]
 
 
-_SUMS = "SELECT COALESCE(SUM(tokens), 0) AS tokens, COALESCE(SUM(cost), 0) AS cost"
-_RESERVED = {
-    Scope.PERSON: f"{_SUMS} FROM reservations WHERE person_id = :subject",
-    Scope.CHAT: f"{_SUMS} FROM reservations WHERE chat = :subject",
-    Scope.TOTAL: f"{_SUMS} FROM reservations WHERE :subject = ''",
-}
+def _settled(tx: Transaction, subjects: Subjects, day: str) -> dict[tuple[Scope, Window], Amount]:
+    """What each of them used in the windows that the day lies in."""
+    theirs = " OR ".join(f"(scope = '{scope}' AND subject = :{scope})" for scope in subjects)
+    found = tx.all(
+        f"SELECT scope, {_sums(Window.DAY, 'day = :day')}, {_sums(Window.MONTH, 'day >= :first')} FROM budgets"
+        f" WHERE ({theirs}) AND day BETWEEN :first AND :day GROUP BY scope",
+        day=day,
+        first=first_day(Window.MONTH, day),
+        **_named(subjects),
+    )
+    of = {row["scope"]: row for row in found}
+    return {(scope, window): _amount(of.get(scope), window) for scope in subjects for window in Window}
 
 
-def _settled(tx: Transaction, scope: Scope, subject: str, first: str, last: str) -> Amount:
-    query = f"{_SUMS} FROM budgets WHERE scope = :scope AND subject = :subject AND day BETWEEN :first AND :last"
-    return _amount(tx.one(query, scope=scope, subject=subject, first=first, last=last))
+_OWNED = {Scope.PERSON: "person_id = :person", Scope.CHAT: "chat = :chat", Scope.TOTAL: "1 = 1"}
+"""Whose reservations count for whom."""
 
 
-def _amount(row: Row | None) -> Amount:
-    return Amount() if row is None else Amount(int(row["tokens"]), int(row["cost"]))
+def _reserved(tx: Transaction, subjects: Subjects) -> dict[Scope, Amount]:
+    """What calls under way have reserved."""
+    sums = ", ".join(_sums(scope, _OWNED[scope]) for scope in subjects)
+    row = tx.one(f"SELECT {sums} FROM reservations", **_named(subjects))
+    return {scope: _amount(row, scope) for scope in subjects}
+
+
+def _sums(name: str, where: str) -> str:
+    """Columns that hold an amount: the sum of those rows."""
+    columns = ("tokens", "cost")
+    return ", ".join(f"COALESCE(SUM(CASE WHEN {where} THEN {each} END), 0) AS {name}_{each}" for each in columns)
+
+
+def _amount(row: Row | None, name: str) -> Amount:
+    return Amount() if row is None else Amount(int(row[f"{name}_tokens"]), int(row[f"{name}_cost"]))
+
+
+def _named(subjects: Subjects) -> dict[str, str]:
+    """Them as parameters."""
+    return {str(scope): subject for scope, subject in subjects.items()}

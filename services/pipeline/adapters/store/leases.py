@@ -52,11 +52,7 @@ class LeaseTable(Table):
 
     def take(self, tx: Transaction, turn_id: int, now: float) -> bool:
         """Begin to run a turn that waits; False where another process was faster."""
-        query = f"SELECT id FROM turns WHERE id = :id AND state = 'waiting'{tx.skip_locked}"
-        if tx.value(query, id=turn_id) is None:
-            return False
-        rows.move(tx, State.RUNNING, "id = :id", id=turn_id, now=now)
-        if self._database.shared:
-            lease = {"owner": self._database.owner, "until": tx.time() + self._lease}
-            tx.run("UPDATE turns SET owner = :owner, lease_until = :until WHERE id = :id", id=turn_id, **lease)
-        return True
+        still = f"id = (SELECT id FROM turns WHERE id = :id AND state = 'waiting'{tx.skip_locked})"
+        ours = {"owner": self._database.owner, "until": tx.time() + self._lease}
+        lease = ", owner = :owner, lease_until = :until"
+        return bool(rows.move(tx, State.RUNNING, still, lease, id=turn_id, now=now, **ours))

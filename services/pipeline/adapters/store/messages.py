@@ -71,22 +71,27 @@ class MessageTable(Table):
 
     def _check_room(self, tx: Transaction, person_id: str) -> None:
         """Raise Exhausted where too much waits: nothing is refused that was accepted, and the channel comes again."""
-        if person_id and _waits(tx, "AND person_id = :person", self._room.person, person=person_id):
+        behind = "SELECT 1 FROM turns WHERE state = 'waiting'"
+        full = tx.all(
+            f"SELECT ({behind} AND person_id = :person LIMIT 1 OFFSET :others) AS person,"
+            f" ({behind} LIMIT 1 OFFSET :all_others) AS house",
+            person=person_id,
+            others=self._room.person - 1,
+            all_others=self._room.total - 1,
+        )[0]
+        if person_id and full["person"]:
             pause = min(LONGEST_PAUSE, max(PAUSE, self._pace.interval))
             raise Exhausted("Too many messages of this person wait.", reason="PERSON_QUEUE_FULL", retry_after=pause)
-        if _waits(tx, "", self._room.total):
+        if full["house"]:
             raise Exhausted("Too many messages wait.", reason="QUEUE_FULL", retry_after=PAUSE)
 
     def _admit(self, tx: Transaction, person_id: str, now: float) -> tuple[float, bool]:
         """From when on the person's message may be worked on, and whether the person has to be told of a delay."""
-        tx.lock(f"rate {person_id}")
-        row = tx.one("SELECT arrival, notice_time FROM rate WHERE person_id = :id", id=person_id)
-        arrival, notice_time = (row["arrival"], row["notice_time"]) if row is not None else (0.0, 0.0)
+        arrival, notice_time = tx.all(_RATE, id=person_id)[0]
         not_before, arrival = self._pace.admit(arrival, now)
         tell = not_before > now and notice_time < now - rows.NOTICE_SECONDS
         tx.run(
-            "INSERT INTO rate (person_id, arrival, notice_time) VALUES (:id, :arrival, :notice)"
-            " ON CONFLICT (person_id) DO UPDATE SET arrival = :arrival, notice_time = :notice",
+            "UPDATE rate SET arrival = :arrival, notice_time = :notice WHERE person_id = :id",
             id=person_id,
             arrival=arrival,
             notice=now if tell else notice_time,
@@ -203,6 +208,12 @@ class MessageTable(Table):
 _OPEN = frozenset({State.WAITING, State.RUNNING})
 """States of a turn whose answer is not written yet."""
 
+_RATE = (
+    "INSERT INTO rate (person_id, arrival, notice_time) VALUES (:id, 0, 0)"
+    " ON CONFLICT (person_id) DO UPDATE SET arrival = rate.arrival RETURNING arrival, notice_time"
+)
+"""The pace of a person; until the commit no other process reads it so."""
+
 _OWN_IDS = ChatType.SUPERGROUP
 """Message ids of these chats are their own; those of all others come from one sequence per account."""
 
@@ -219,12 +230,6 @@ def _hold(tx: Transaction, message: Message) -> Row | None:
         return None
     rows.hold(tx, known["turn_id"])
     return _find(tx, message)
-
-
-def _waits(tx: Transaction, of: str, many: int, **parameters: object) -> bool:
-    """At least so many turns wait."""
-    query = f"SELECT 1 FROM turns WHERE state = 'waiting' {of} LIMIT 1 OFFSET :before"
-    return tx.value(query, before=many - 1, **parameters) is not None
 
 
 def _find(tx: Transaction, message: Message) -> Row | None:

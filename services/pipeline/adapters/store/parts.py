@@ -143,10 +143,9 @@ def _end_turn(tx: Transaction, turn_id: int, last_error: str, now: float) -> tup
     What came of it for its person, and those whose messages had joined it; nothing while a word is on its way.
     """
     rows.hold(tx, turn_id)  # of two that settle its last parts at once, the second sees what the first did
-    if tx.value(f"SELECT 1 FROM parts WHERE turn_id = :id AND kind != 'reaction' AND {_OPEN}", id=turn_id) is not None:
+    on_its_way, error = tx.all(_SETTLED, id=turn_id)[0]
+    if on_its_way:
         return ()
-    query = "SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1"
-    error = tx.value(query, id=turn_id)
     where = f"{rows.WITH_JOINED} AND state = 'answering'"
     ended = rows.move(tx, State.FAILED if error else State.DONE, where, id=turn_id, now=now)
     if ended and error:
@@ -154,6 +153,12 @@ def _end_turn(tx: Transaction, turn_id: int, last_error: str, now: float) -> tup
         rows.insert_notice(tx, turn_id, Draft(words(UNDELIVERABLE)), now)
         return ()
     return tuple(_answered(tx, turn, now) for turn in ended) or _told(tx, turn_id, last_error, now)
+
+
+_SETTLED = (
+    f"SELECT (SELECT 1 FROM parts WHERE turn_id = :id AND kind != 'reaction' AND {_OPEN} LIMIT 1) AS on_its_way,"
+    " (SELECT error FROM parts WHERE turn_id = :id AND kind = 'text' AND error IS NOT NULL ORDER BY id LIMIT 1) AS why"
+)
 
 
 def _answered(tx: Transaction, turn: Row, now: float) -> Settled:

@@ -155,14 +155,14 @@ def hold(tx: Transaction, turn_id: int | None) -> None:
     tx.one(f"SELECT id FROM turns WHERE id = :id{tx.for_update}", id=turn_id)
 
 
-def move(tx: Transaction, to: State, where: str, **parameters: object) -> list[Row]:
+def move(tx: Transaction, to: State, where: str, also: str = "", /, **parameters: object) -> list[Row]:
     """Take turns to a state from the states it may be entered from, and from no other; the turns that moved.
 
-    This is the one place where a state changes.
+    This is the one place where a state changes. `also`: what else is set.
     """
     sources = ", ".join(f"'{state}'" for state in sorted(LEGAL[to]))
     return tx.all(
-        f"UPDATE turns SET state = '{to}', {_STAMP[to]} WHERE {where} AND state IN ({sources})"
+        f"UPDATE turns SET state = '{to}', {_STAMP[to]}{also} WHERE {where} AND state IN ({sources})"
         " RETURNING id, lane, fence, accept_time, answer_time, overhead",
         **parameters,
     )
@@ -215,10 +215,8 @@ def insert_text(
 
 def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: float) -> None:
     """Write an answer's messages and remember them as said; the first one takes the place of a standing preview."""
-    question = _question(tx, turn_id)
-    preview = standing_preview(tx, turn_id)
     last = "SELECT MAX(order_key) FROM turns WHERE answered_by = :id AND state = 'answering'"
-    order = tx.value(last, id=turn_id) or question["order_key"]
+    question = _question(tx, turn_id, f", (SELECT p.id {_PREVIEW}) AS preview, ({last}) AS last")
     reply_to = _reply_to(question)
     for number, draft in enumerate(drafts):
         first = number == 0
@@ -230,9 +228,9 @@ def insert_answer(tx: Transaction, turn_id: int, drafts: Sequence[Draft], now: f
             kind=PartKind.TEXT,
             now=now,
             reply_to=reply_to if first else 0,
-            target_part=preview["id"] if first and preview is not None else None,
+            target_part=question["preview"] if first else None,
         )
-        _remember(tx, question, part_id, draft, now, order=order)
+        _remember(tx, question, part_id, draft, now, order=question["last"] or question["order_key"])
 
 
 def insert_notice(tx: Transaction, turn_id: int, words: Draft, now: float) -> None:
@@ -255,8 +253,8 @@ def may_tell(tx: Transaction, person_id: str, now: float) -> bool:
     return tx.run(query, id=person_id, now=now, long_ago=now - NOTICE_SECONDS) > 0
 
 
-def _question(tx: Transaction, turn_id: int) -> Row:
-    query = "SELECT h.*, t.lane FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
+def _question(tx: Transaction, turn_id: int, also: str = "") -> Row:
+    query = f"SELECT h.*, t.lane{also} FROM turns t JOIN chat_history h ON h.id = t.history_id WHERE t.id = :id"
     question = tx.one(query, id=turn_id)
     if question is None:
         raise LookupError(f"turn {turn_id} has no message")
@@ -276,11 +274,13 @@ def _reply_to(question: Row) -> int:
 
 def standing_preview(tx: Transaction, turn_id: int) -> Row | None:
     """The preview that a turn shows, or is about to show: it was not refused, and nothing took its place."""
-    return tx.one(
-        "SELECT id, receipt_id FROM parts p WHERE turn_id = :id AND kind = 'preview' AND error IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM parts f WHERE f.turn_id = p.turn_id AND f.target_part = p.id)",
-        id=turn_id,
-    )
+    return tx.one(f"SELECT p.id, p.receipt_id {_PREVIEW}", id=turn_id)
+
+
+_PREVIEW = (
+    "FROM parts p WHERE p.turn_id = :id AND p.kind = 'preview' AND p.error IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM parts f WHERE f.turn_id = p.turn_id AND f.target_part = p.id)"
+)
 
 
 def _remember(tx: Transaction, question: Row, part_id: int, draft: Draft, now: float, *, order: int) -> None:

@@ -78,11 +78,7 @@ class TurnTable(LeaseTable):
         def change(tx: Transaction) -> list[Turn]:
             now = self._clock()
             found = [each for each in _claimable(tx, now, wanted, limit) if self.take(tx, each, now)]
-            for turn_id in found:
-                budgets.settle_lost(tx, turn_id, now)
-                tx.run(_SERVE, id=turn_id, now=now)
-            claimed = (tx.one(_TURN, id=turn_id) for turn_id in found)
-            return [_claimed(row) for row in claimed if row is not None]
+            return [_begun(tx, turn_id, now) for turn_id in found]
 
         return await self._database.write(change)
 
@@ -196,11 +192,10 @@ class TurnTable(LeaseTable):
                 tx.notify("lanes", turn.message.lane)
                 return False
             join(tx, turn, steer_ids)
-            _end(tx, turn, State.ANSWERING, now)
+            spent = {"usage": rows.dump_usage(usage), "overhead": overhead}
+            _end(tx, turn, State.ANSWERING, now, ", usage = :usage, overhead = :overhead", **spent)
             promise_rows.release(tx, turn.turn_id, now)
             answer_joined(tx, turn.turn_id, now)
-            cost = {"usage": rows.dump_usage(usage), "overhead": overhead}
-            tx.run("UPDATE turns SET usage = :usage, overhead = :overhead WHERE id = :id", id=turn.turn_id, **cost)
             rows.insert_answer(tx, turn.turn_id, drafts, now)
             return True
 
@@ -267,7 +262,11 @@ class TurnTable(LeaseTable):
         return await self._database.write(change)
 
 
-def _claimed(row: Row) -> Turn:
+def _begun(tx: Transaction, turn_id: int, now: float) -> Turn:
+    tx.run(_SERVE, id=turn_id, now=now)
+    row = tx.all(_TURN, id=turn_id)[0]
+    if row["fence"] > 1:  # it ran before, and nobody saw how that ended
+        budgets.settle_lost(tx, turn_id, now)
     return replace(rows.turn_of(row), ready_time=max(row["accept_time"], row["not_before"], row["freed"]))
 
 
@@ -291,8 +290,8 @@ def _claimable(tx: Transaction, now: float, lanes: list[str] | None, limit: int)
     return [turn_id for turn_id in found if turn_id is not None][:limit]
 
 
-def _end(tx: Transaction, turn: Turn, to: State, now: float) -> None:
-    if not rows.move(tx, to, HELD, id=turn.turn_id, fence=turn.fence, now=now):
+def _end(tx: Transaction, turn: Turn, to: State, now: float, also: str = "", **parameters: object) -> None:
+    if not rows.move(tx, to, HELD, also, id=turn.turn_id, fence=turn.fence, now=now, **parameters):
         raise LostOwnership(f"Turn {turn.turn_id} is not ours any more.")
     tx.run("DELETE FROM checkpoints WHERE turn_id = :id", id=turn.turn_id)
     tx.notify("lanes", turn.message.lane)
