@@ -12,7 +12,7 @@ from services.chassis.backoff import pause
 from services.chassis.errors import Unavailable
 from services.chassis.link import Again, Note, refusal
 from services.chassis.metrics import DATABASE_RECONNECTS, service_of
-from services.chassis.postgres_wire import Answer, Wire
+from services.chassis.postgres_session import Answer, Session
 
 Connect = Callable[[], psycopg.Connection[Any]]
 
@@ -53,7 +53,7 @@ class Connection:
         self._open, self._channel, self._read_only = connect, channel, read_only
         self.group = READS if read_only else WRITES
         self._connection: psycopg.Connection[Any] | None = None
-        self._wire: Wire | None = None
+        self._session: Session | None = None
         self._fresh = self._committing = False
         self._clock, self._clock_read = 0.0, 0.0
 
@@ -136,10 +136,10 @@ class Connection:
             self._connection.close()
 
     @property
-    def _live(self) -> Wire:
-        if self._wire is None:
+    def _live(self) -> Session:
+        if self._session is None:
             raise _Away("not connected")
-        return self._wire
+        return self._session
 
     def _check(self, cause: Exception | None = None) -> None:
         """A function must not end its transaction."""
@@ -158,7 +158,7 @@ class Connection:
         except psycopg.Error as error:
             raise _Away(short(error)) from None
         postgres_types.register(connection)
-        self._wire = Wire(connection)
+        self._session = Session(connection)
         return connection
 
 

@@ -58,8 +58,8 @@ async def _outcome(address: str, method: Any, metadata: list[tuple[str, str]]) -
     path = f"/{method.containing_service.full_name}/{method.name}"
     async with grpc.aio.insecure_channel(address) as channel:
         call = getattr(channel, _shape(method))(path)
-        request = iter([b""]) if method.client_streaming else b""
-        stream = call(request, metadata=metadata, timeout=5)
+        request = () if method.client_streaming else (b"",)  # who writes while refused may hear gRPC's own INTERNAL
+        stream = call(*request, metadata=metadata, timeout=5)
         try:
             await (stream.read() if method.server_streaming else stream)
         except grpc.aio.AioRpcError as error:

@@ -15,6 +15,7 @@ import pytest
 from services.chassis.database import Database
 from services.chassis.errors import SettingsError, Unavailable
 from services.chassis.postgres_link import PATIENCE
+from services.chassis.postgres_session import PREPARED
 from services.chassis.settings import Place
 from services.chassis.writer import Transaction
 from tests.integration.chassis import migrations_of_a_test as migrations
@@ -63,6 +64,16 @@ async def test_a_note_that_is_too_long_is_dropped_and_the_write_stands(pair: tup
 
     await pair[0].write(change)
     assert await pair[1].read(lambda tx: tx.value("SELECT count(*) FROM notes")) == 1
+
+
+async def test_statements_without_number_are_let_go_of_again(pair: tuple[Database, Database]) -> None:
+    def query(tx: Transaction) -> int:
+        for number in range(3 * PREPARED):
+            assert tx.value(f"SELECT {number} WHERE :true", true=True) == number
+        return int(tx.value("SELECT count(*) FROM pg_prepared_statements"))
+
+    for _ in range(8):
+        assert await pair[0].write(query) <= PREPARED
 
 
 async def test_who_checks_under_a_lock_is_never_overtaken(pair: tuple[Database, Database]) -> None:
@@ -194,6 +205,7 @@ import asyncio, os, sys
 from pathlib import Path
 
 from services.chassis.database import Database
+from services.chassis.postgres_session import PREPARED
 from services.chassis.settings import Place
 from tests.integration.chassis import migrations_of_a_test as migrations
 

@@ -1,4 +1,4 @@
-"""Statements on a connection to PostgreSQL, each prepared once.
+"""A session with PostgreSQL: statements, each prepared once.
 
 They go to libpq directly: a cursor of psycopg, which serves many more ways of use, takes twice the time of the whole
 round trip. What psycopg knows of types and errors serves here too.
@@ -22,11 +22,12 @@ PREPARED = 256
 FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 
 
-class Wire:
-    """What is asked of one connection."""
+class Session:
+    """What is asked over one connection."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._libpq, self._cursor = connection.pgconn, connection.cursor()
+        connection.prepare_threshold = None  # what psycopg itself prepares would be gone with the rest
         self._values: Transformer = Values(connection)
         self._prepared: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
 
