@@ -14,6 +14,9 @@ from tests.support.store import SERVER
 WARM = 3.0
 """Seconds of load before a measurement counts."""
 
+HOUSES = {"one process": (), "separate processes": ("-m", "services.cli", "up", "--processes")}
+"""How the services run: together, or each for itself, as they are deployed."""
+
 WARM_SESSIONS = 50
 """Live sessions that let the house make what it makes once; they count as live, and their memory does not."""
 
@@ -66,29 +69,28 @@ async def one_chat(on: Stage, count: int) -> list[Figure]:
 
 async def busy_chats(on: Stage, seconds: float) -> list[Figure]:
     """50 people who each think for a second between an answer and the next question; the model takes 200 ms."""
+    figures = []
     on.model.delay = 0.2
-    async with house(on), crowd(on) as people:
-        await people.busy(on.people[:50], WARM, thinking=1.0)
-        answers = await people.busy(on.people[:50], seconds, thinking=1.0)
+    for name, arguments in HOUSES.items():
+        async with house(on, *arguments), crowd(on) as people:
+            await people.busy(on.people[:50], WARM, thinking=1.0)
+            answers = await people.busy(on.people[:50], seconds, thinking=1.0)
+        added = [answer.milliseconds - 200 for answer in answers]
+        figures.append(Figure(f"50 chats, {name}: added latency p50", percentile(added, 0.5), "ms", 100))
+        figures.append(Figure(f"50 chats, {name}: added latency p99", percentile(added, 0.99), "ms", 300))
     on.model.delay = 0.0
-    added = [answer.milliseconds - 200 for answer in answers]
-    return [
-        Figure("50 chats, model 200 ms: added latency p50", percentile(added, 0.5), "ms", 100),
-        Figure("50 chats, model 200 ms: added latency p99", percentile(added, 0.99), "ms", 300),
-    ]
+    return figures
 
 
 async def saturated(on: Stage, seconds: float) -> list[Figure]:
     """100 people ask as fast as they are answered: one process, then separate ones, then the floor."""
     figures = []
-    for name, arguments, rate, processor in (
-        ("one process", (), 80.0, None),
-        ("separate processes", ("-m", "services.cli", "up", "--processes"), 80.0 if SERVER else 100.0, 15.0),
-    ):
+    rates = {"one process": 80.0, "separate processes": 80.0 if SERVER else 100.0}
+    for name, arguments in HOUSES.items():
         async with house(on, *arguments) as running:
             speed, cost = await _speed(on, running, seconds)
-        figures.append(Figure(f"answered, saturated, {name}", speed, "msg/s", rate, higher=True))
-        figures.append(Figure(f"processor time per message, {name}", cost, "ms", processor or 15.0))
+        figures.append(Figure(f"answered, saturated, {name}", speed, "msg/s", rates[name], higher=True))
+        figures.append(Figure(f"processor time per message, {name}", cost, "ms", 15.0))
     async with house(on, "-m", "tests.bench.floor", ready=b"ready") as running:
         speed, cost = await _speed(on, running, seconds)
         figures.append(Figure("floor: bare bot, saturated", speed, "msg/s"))
