@@ -56,12 +56,12 @@ class Crowd:
     async def _converse(self, person: Account, until: float, thinking: float, into: list[Answered]) -> None:
         chance = random.Random(person.id)
         while time.monotonic() < until:
-            into.append(await self.ask(person))
             if thinking:
                 await asyncio.sleep(chance.expovariate(1 / thinking))
+            into.append(await self.ask(person))
 
     async def busy(self, people: Sequence[Account], seconds: float, thinking: float = 0.0) -> list[Answered]:
-        """Everybody asks again and again for so long, and thinks that long (seconds, on average) in between."""
+        """Everybody asks again and again for so long, and thinks that long (seconds, on average) before."""
         answers: list[Answered] = []
         until = time.monotonic() + seconds
         await asyncio.gather(*(self._converse(person, until, thinking, answers) for person in people))
