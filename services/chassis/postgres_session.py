@@ -17,7 +17,7 @@ from services.chassis import postgres_types
 from services.chassis.statements import numbered
 
 PREPARED = 256
-"""Statements that stay prepared; there are that many only where lists of different lengths make them."""
+"""Statements that stay prepared. One counts once for each width of its numbers and each length of its lists."""
 
 FAILED = (ExecStatus.FATAL_ERROR, ExecStatus.BAD_RESPONSE)
 

@@ -23,7 +23,7 @@ class _Row(tuple[Any, ...]):
 
 
 def row(result: PGresult) -> type[_Row]:
-    """The rows of a result."""
+    """The class of a result's rows."""
     return _shape(tuple(map(result.fname, range(result.nfields))))
 
 

@@ -205,7 +205,6 @@ import asyncio, os, sys
 from pathlib import Path
 
 from services.chassis.database import Database
-from services.chassis.postgres_session import PREPARED
 from services.chassis.settings import Place
 from tests.integration.chassis import migrations_of_a_test as migrations
 
